@@ -1,0 +1,1 @@
+"""What it costs and what is owed: the house of money."""

@@ -1,0 +1,1 @@
+"""What exists, how much of it, and who holds it: the house of nouns."""

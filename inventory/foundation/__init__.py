@@ -1,0 +1,1 @@
+"""The cellar: who and where, audit, and the faces that all houses share."""

@@ -1,0 +1,56 @@
+"""The cellar's fixed lists of words, each with its label (and badge tone where it has one)."""
+
+from django.db.models import TextChoices
+from django.utils.translation import gettext_lazy as _
+
+
+class Role(TextChoices):
+    """What a principal may do within a scope; the matrix in `permissions.py` says what follows."""
+
+    MEMBER = "member", _("Member")
+    OWNER = "owner", _("Owner")
+    APPROVER = "approver", _("Approver")
+    OPERATOR = "operator", _("Operator")
+    FINANCE = "finance", _("Finance")
+    AUDITOR = "auditor", _("Auditor")
+
+
+class Scope(TextChoices):
+    """Where a role holds."""
+
+    ORGANISATION = "organisation", _("Organisation")
+    PROJECT = "project", _("Project")
+    POOL = "pool", _("Pool")
+
+
+class ProjectStatus(TextChoices):
+    """Whether a project may order."""
+
+    REQUESTED = "requested", _("Requested")
+    ACTIVE = "active", _("Active")
+    CLOSED = "closed", _("Closed")
+
+    @property
+    def tone(self) -> str:
+        """Badge tone on screen."""
+        return {"requested": "info", "active": "good", "closed": "muted"}[self.value]
+
+
+class Via(TextChoices):
+    """The door through which a write came."""
+
+    PAGE = "page", _("Page")
+    API = "api", _("API")
+    ADMIN = "admin", _("Admin")
+    COMMAND = "command", _("Command line")
+    WORKER = "worker", _("Worker")
+    RULE = "rule", _("Rule")
+    LOOP = "loop", _("Control loop")
+
+
+class Theme(TextChoices):
+    """Which colours a person sees."""
+
+    AUTO = "auto", _("As the device")
+    LIGHT = "light", _("Light")
+    DARK = "dark", _("Dark")

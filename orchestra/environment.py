@@ -1,0 +1,78 @@
+"""Read the environment for the settings; a bad value stops the start with one clear line."""
+
+import os
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from django.core.exceptions import ImproperlyConfigured
+
+
+def text(name: str, default: str | None = None) -> str:
+    """Return the variable NAME, or the content of the file that NAME_FILE points to.
+
+    Raises ImproperlyConfigured when neither is set and there is no default.
+    """
+    file_name = os.environ.get(f"{name}_FILE")
+    if file_name:
+        try:
+            return Path(file_name).read_text(encoding="utf-8").strip()
+        except OSError as error:
+            message = f"{name}_FILE={file_name}: {error.strerror}. Name a readable file."
+            raise ImproperlyConfigured(message) from error
+    value = os.environ.get(name)
+    if value:
+        return value
+    if default is None:
+        message = f"{name} is not set. Set it, or set {name}_FILE to a file that holds it."
+        raise ImproperlyConfigured(message)
+    return default
+
+
+def flag(name: str, *, default: bool) -> bool:
+    """Return a yes-or-no variable; anything but 1/0, true/false, yes/no, on/off is refused."""
+    value = os.environ.get(name, "").strip().lower()
+    if not value:
+        return default
+    if value in {"1", "true", "yes", "on"}:
+        return True
+    if value in {"0", "false", "no", "off"}:
+        return False
+    message = f"{name}={value!r} is neither yes nor no. Use 1 or 0."
+    raise ImproperlyConfigured(message)
+
+
+def number(name: str, default: int, *, minimum: int = 0) -> int:
+    """Return a whole-number variable of at least `minimum`."""
+    value = os.environ.get(name, "").strip()
+    if not value:
+        return default
+    if not value.isdecimal() or int(value) < minimum:
+        message = f"{name}={value!r} is not a whole number of at least {minimum}."
+        raise ImproperlyConfigured(message)
+    return int(value)
+
+
+def words(name: str, default: str = "") -> list[str]:
+    """Return a comma-separated variable as a list without empty entries."""
+    return [word.strip() for word in os.environ.get(name, default).split(",") if word.strip()]
+
+
+def database(name: str, url: str) -> dict[str, object]:
+    """Turn a postgresql:// address into a Django DATABASES entry.
+
+    Raises ImproperlyConfigured for any other kind of database: there is one dialect (ADR 1).
+    """
+    parts = urlsplit(url)
+    if parts.scheme not in {"postgres", "postgresql"}:
+        message = f"{name} must start with postgresql://; Orchestra runs on PostgreSQL only."
+        raise ImproperlyConfigured(message)
+    options = dict(pair.split("=", 1) for pair in parts.query.split("&") if "=" in pair)
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": unquote(parts.path.lstrip("/")),
+        "USER": unquote(parts.username or ""),
+        "PASSWORD": unquote(parts.password or ""),
+        "HOST": unquote(options.pop("host", parts.hostname or "")),
+        "PORT": str(parts.port or options.pop("port", "")),
+        "OPTIONS": {key: unquote(value) for key, value in options.items()},
+    }
