@@ -197,7 +197,7 @@ class Budget(models.Model):
 
 
 class Meter(models.Model):
-    """What is counted. `resource_class` for held capacity, `resource_kind` for counts and states."""
+    """What is counted: held capacity by class, or counts and states by kind of resource."""
 
     name = models.CharField(max_length=80, unique=True, validators=[code_name])
     label = models.CharField(max_length=80, validators=[plain_text])
@@ -232,7 +232,7 @@ class Meter(models.Model):
 
 
 class Sku(models.Model):
-    """A priced item. It matches usage by meter and, where given, kind of resource and properties."""
+    """A priced item: matches usage by meter and, where given, kind and properties."""
 
     code = models.CharField(max_length=60, unique=True, validators=[code_name])
     name = models.CharField(max_length=120, validators=[plain_text])

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from inventory.foundation.choices import ProjectStatus, Role, Scope, Theme, Via
 
-# Spreadsheets run a cell that starts so; machine files need the raw text, so it is refused at the door.
+# Spreadsheets run a cell that starts so, and machine files need the raw text: refused at the door.
 plain_text = RegexValidator(
     r"^(?![=+\-@\t\r])[^\x00\x09]*\Z",
     _("Must not start with = + - @ or hold a tab or NUL: spreadsheets would run it."),

@@ -5,7 +5,7 @@ Runs after every migrate, as the owner. Rows of an AppendOnlyModel may be added 
 
 from typing import Any
 
-from django.apps import AppConfig, apps
+from django.apps import apps
 from django.conf import settings
 from django.db import connections
 
@@ -14,7 +14,7 @@ from inventory.foundation.models import AppendOnlyModel
 APPEND_ONLY_TABLES = ("billing_usagerecord",)
 
 
-def grant_application_rights(sender: AppConfig, using: str, **_kwargs: Any) -> None:
+def grant_application_rights(using: str, **_kwargs: Any) -> None:
     """Give the application's role what it needs and take away what it must not have.
 
     Does nothing when one role does both (then only the triggers refuse).
