@@ -1,0 +1,1 @@
+"""Providers: the only rooms with a window to the outside world."""
