@@ -1,0 +1,16 @@
+"""Reads of the house of money, by noun; import them from here."""
+
+from billing.selectors.accounts import account_of, visible_accounts
+from billing.selectors.prices import NoAccount, NoPrice
+from billing.selectors.quotes import Quote, QuotedLine, QuoteLine, quote
+
+__all__ = [
+    "NoAccount",
+    "NoPrice",
+    "Quote",
+    "QuoteLine",
+    "QuotedLine",
+    "account_of",
+    "quote",
+    "visible_accounts",
+]

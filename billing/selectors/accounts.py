@@ -1,0 +1,63 @@
+"""Who pays for what, and since when."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import QuerySet
+
+from billing.models import BillingAccount, ProjectBilling
+from inventory.foundation.models import Project, User
+from inventory.foundation.permissions import Action, organisations_where
+
+
+@dataclass(frozen=True)
+class PaidStretch:
+    """A project that an account pays for over [start, end)."""
+
+    project_id: int
+    start: datetime
+    end: datetime
+
+
+def account_of(*, project: Project, at: datetime) -> BillingAccount | None:
+    """Return the account that pays for the project at that instant, with its entity; or None."""
+    billing = (
+        ProjectBilling.objects.filter(project=project, during__contains=at)
+        .select_related("account__entity")
+        .first()
+    )
+    return billing.account if billing else None
+
+
+def paid_stretches(*, account: BillingAccount, start: datetime, end: datetime) -> list[PaidStretch]:
+    """Return the account's projects within [start, end), clipped to it, by project and time."""
+    rows = ProjectBilling.objects.filter(account=account, during__overlap=(start, end)).values_list(
+        "project_id", "during"
+    )
+    stretches = [
+        PaidStretch(
+            project_id=project_id,
+            start=max(start, during.lower or start),
+            end=min(end, during.upper or end),
+        )
+        for project_id, during in rows
+    ]
+    return sorted(stretches, key=lambda stretch: (stretch.project_id, stretch.start))
+
+
+def by_window(
+    stretches: Iterable[PaidStretch],
+) -> list[tuple[datetime, datetime, list[int]]]:
+    """Group stretches that share start and end, so that each window is read once."""
+    windows: dict[tuple[datetime, datetime], list[int]] = {}
+    for stretch in stretches:
+        windows.setdefault((stretch.start, stretch.end), []).append(stretch.project_id)
+    return [(start, end, projects) for (start, end), projects in sorted(windows.items())]
+
+
+def visible_accounts(user: User) -> QuerySet[BillingAccount]:
+    """Return the accounts of the organisations whose statements the person may see."""
+    return BillingAccount.objects.filter(
+        organisation_id__in=organisations_where(user, Action.STATEMENT_VIEW)
+    ).select_related("entity", "organisation")
