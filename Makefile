@@ -12,6 +12,7 @@ help: ## Print this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
 
 env: .venv/installed ## Build the environment in .venv (again when the lock file changes)
+	@true
 
 .venv/installed: requirements-dev.txt .ci/env
 	@.ci/env

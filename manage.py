@@ -4,8 +4,17 @@
 import os
 import sys
 
+if sys.version_info < (3, 12):  # noqa: UP036 - the line that an older Python gets to read
+    sys.exit(
+        "Orchestra needs Python 3.12 or newer. Run `make env`, then .venv/bin/python manage.py."
+    )
+
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management import execute_from_command_line
 
 if __name__ == "__main__":
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "orchestra.settings")
-    execute_from_command_line(sys.argv)
+    try:
+        execute_from_command_line(sys.argv)
+    except ImproperlyConfigured as error:
+        sys.exit(f"Settings: {error}")

@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
@@ -66,13 +66,23 @@ def database(name: str, url: str) -> dict[str, object]:
     if parts.scheme not in {"postgres", "postgresql"}:
         message = f"{name} must start with postgresql://; Orchestra runs on PostgreSQL only."
         raise ImproperlyConfigured(message)
-    options = dict(pair.split("=", 1) for pair in parts.query.split("&") if "=" in pair)
+    options = dict(parse_qsl(parts.query))
+    try:
+        port = str(parts.port or options.pop("port", ""))
+    except ValueError as error:
+        message = (
+            f"{name} has a port that is no port number. Write postgresql://user@host:5432/name."
+        )
+        raise ImproperlyConfigured(message) from error
+    if not parts.path.lstrip("/"):
+        message = f"{name} names no database. Write postgresql://user@host:5432/name."
+        raise ImproperlyConfigured(message)
     return {
         "ENGINE": "django.db.backends.postgresql",
         "NAME": unquote(parts.path.lstrip("/")),
         "USER": unquote(parts.username or ""),
         "PASSWORD": unquote(parts.password or ""),
-        "HOST": unquote(options.pop("host", parts.hostname or "")),
-        "PORT": str(parts.port or options.pop("port", "")),
-        "OPTIONS": {key: unquote(value) for key, value in options.items()},
+        "HOST": options.pop("host", unquote(parts.hostname or "")),
+        "PORT": port,
+        "OPTIONS": {"connect_timeout": "10", **options},
     }
