@@ -195,3 +195,10 @@ class BreakerState(TextChoices):
     def tone(self) -> str:
         """Badge tone on screen."""
         return {"closed": "good", "open": "bad", "half_open": "warn"}[self.value]
+
+
+class TokenScope(TextChoices):
+    """What a program may do with a token; never more than its owner may."""
+
+    READ = "read", _("Read")
+    WRITE = "write", _("Read, and place, decide and steer")
