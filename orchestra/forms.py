@@ -1,0 +1,270 @@
+"""The shape of what people type: a request (with the choices of its service), reasons, tokens.
+
+A form turns text into values; what may be asked for is decided by the service alone, whose
+faults come back under the same field names. So a choice's field is called "parameters.<name>".
+"""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from django import forms
+from django.db.models import QuerySet
+from django.utils import timezone
+from django.utils.html import escape
+from django.utils.translation import gettext_lazy as _
+
+from inventory.foundation.models import Project
+from orchestra.choices import Environment, TokenScope
+from orchestra.models import OfferingVersion, Order
+
+CHOICE = "parameters."
+EARLIEST, LATEST = 2000, 2100  # years outside it are slips of the finger
+MOMENT = "%Y-%m-%dT%H:%M"
+
+
+class MomentField(forms.DateTimeField):
+    """A date and time in the viewer's zone, from the browser's own picker."""
+
+    def __init__(self, **options: Any) -> None:
+        widget = forms.DateTimeInput(attrs={"type": "datetime-local"}, format=MOMENT)
+        super().__init__(widget=widget, required=False, **options)
+
+    def to_python(self, value: Any) -> datetime | None:
+        """Return an aware datetime; refuse years that nobody means."""
+        moment = super().to_python(value)
+        if moment is not None and not EARLIEST <= moment.year <= LATEST:
+            raise forms.ValidationError(_("Choose a day in this century."), code="year")
+        return moment
+
+
+class YesNoField(forms.TypedChoiceField):
+    """A choice of yes or no that knows "not answered" from "no"."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(
+            choices=[("true", _("Yes")), ("false", _("No"))],
+            coerce=lambda text: text == "true",
+            empty_value=None,
+            widget=forms.RadioSelect,
+            **options,
+        )
+
+
+class RequestForm(forms.Form):
+    """A request for a service: what it is for, how many, which choices, from when to when."""
+
+    project = forms.ModelChoiceField(
+        queryset=Project.objects.none(), label=_("Project"), empty_label=None
+    )
+    name = forms.CharField(
+        label=_("Name"),
+        max_length=60,
+        help_text=_("Small letters, digits and hyphens. The copies are numbered."),
+    )
+    application = forms.CharField(
+        label=_("Application"), max_length=80, help_text=_("What it belongs to, for the bill.")
+    )
+    environment = forms.ChoiceField(
+        label=_("Environment"), choices=[("", _("Choose …")), *Environment.choices]
+    )
+    business_reason = forms.CharField(
+        label=_("Business reason"),
+        max_length=500,
+        widget=forms.Textarea(attrs={"rows": 2}),
+        help_text=_("The approver reads this."),
+    )
+    instances = forms.IntegerField(label=_("Copies"), min_value=1, initial=1)
+    start_at = MomentField(label=_("Start"))
+    end_at = MomentField(label=_("End"))
+    idempotency_key = forms.CharField(max_length=64, widget=forms.HiddenInput, required=False)
+    version = forms.IntegerField(widget=forms.HiddenInput, required=False, min_value=1)
+
+    def __init__(
+        self,
+        *args: Any,
+        offering_version: OfferingVersion,
+        projects: QuerySet[Project],
+        order: Order | None = None,
+        **kwargs: Any,
+    ) -> None:
+        if order is not None:
+            kwargs["initial"] = initial_of(order) | kwargs.get("initial", {})
+        super().__init__(*args, **kwargs)
+        self.offering_version = offering_version
+        zone = timezone.get_current_timezone_name()
+        self.fields["start_at"].help_text = _("Empty: at once. Time in %s.") % zone
+        self.fields["end_at"].help_text = (
+            _("When it is given back. Time in %s. Test and development end after 90 days at most.")
+            % zone
+        )
+        self.fields["instances"].widget.attrs |= {"min": 1, "max": offering_version.max_instances}
+        project = self.fields["project"]
+        project.queryset = projects.filter(pk=order.project_id) if order else projects
+        if order is not None:
+            project.disabled = True
+        for name, schema in offering_version.parameters.get("properties", {}).items():
+            is_required = name in offering_version.parameters.get("required", [])
+            self.fields[CHOICE + name] = field_of(schema, name=name, is_required=is_required)
+
+    @property
+    def choices(self) -> list[forms.BoundField]:
+        """Return the fields that the service itself asks for."""
+        return [self[name] for name in self.fields if name.startswith(CHOICE)]
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse choices that the service does not have."""
+        data = super().clean() or self.cleaned_data
+        strange = sorted(
+            name[len(CHOICE) :][:60]
+            for name in self.data
+            if name.startswith(CHOICE) and name not in self.fields
+        )
+        if strange:
+            self.add_error(None, f"This service has no choice {', '.join(strange)}.")
+        return data
+
+    def wish(self) -> dict[str, Any]:
+        """Return what could be understood, as the service takes it; call after `is_valid`."""
+        data = self.cleaned_data
+        return {
+            "name": data.get("name", ""),
+            "application": data.get("application", ""),
+            "environment": data.get("environment", ""),
+            "business_reason": data.get("business_reason", ""),
+            "instances": data.get("instances"),
+            "parameters": {
+                name[len(CHOICE) :]: value
+                for name, value in data.items()
+                if name.startswith(CHOICE) and value not in (None, "")
+            },
+            "start_at": data.get("start_at"),
+            "end_at": data.get("end_at"),
+        }
+
+    def take_faults(self, faults: Mapping[str, str]) -> None:
+        """Show a service's faults at their fields; what has none stands above the form."""
+        for name, message in faults.items():
+            if name not in self.fields:
+                self.add_error(None, message)
+            elif name not in self.errors:
+                self.add_error(name, message)
+
+
+def initial_of(order: Order) -> dict[str, Any]:
+    """Return a request's values under the names of the form's fields."""
+    names = ("project", "name", "application", "environment", "business_reason", "instances")
+    values = {name: getattr(order, name) for name in (*names, "start_at", "end_at", "version")}
+    return values | {
+        CHOICE + name: ("true" if value else "false") if isinstance(value, bool) else value
+        for name, value in order.parameters.items()
+    }
+
+
+def field_of(schema: Mapping[str, Any], *, name: str, is_required: bool) -> forms.Field:
+    """Return the control for one property of a service's JSON Schema."""
+    options: dict[str, Any] = {
+        "label": schema.get("title") or name.replace("_", " ").capitalize(),
+        "help_text": escape(schema.get("description", "")),  # the component prints help as markup
+        "required": is_required and "default" not in schema,
+        "initial": schema.get("default"),
+    }
+    kind = schema["type"]
+    if "enum" in schema:
+        return _one_of(schema, options)
+    if kind == "boolean":
+        if isinstance(options["initial"], bool):
+            options["initial"] = "true" if options["initial"] else "false"
+        return YesNoField(**options)
+    if kind in ("integer", "number"):
+        options |= {
+            "min_value": schema.get("minimum"),
+            "max_value": schema.get("maximum"),
+            "step_size": schema.get("multipleOf"),
+        }
+        return forms.IntegerField(**options) if kind == "integer" else forms.FloatField(**options)
+    return forms.CharField(
+        max_length=min(schema.get("maxLength", 2000), 2000),
+        min_length=schema.get("minLength"),
+        **options,
+    )
+
+
+def _one_of(schema: Mapping[str, Any], options: dict[str, Any]) -> forms.Field:
+    """A select whose values go back to what the schema lists: 4 is not "4"."""
+    values = {str(value): value for value in schema["enum"]}
+    choices = [(text, text) for text in values]
+    if options["initial"] is None:
+        choices = [("", _("Choose …")), *choices]
+    return forms.TypedChoiceField(
+        choices=choices, coerce=lambda text: values[text], empty_value=None, **options
+    )
+
+
+class ReasonForm(forms.Form):
+    """Why something is done; `is_needed` makes it compulsory."""
+
+    reason = forms.CharField(
+        label=_("Reason"), max_length=500, widget=forms.Textarea(attrs={"rows": 2})
+    )
+
+    def __init__(self, *args: Any, is_needed: bool = True, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["reason"].required = is_needed
+
+
+class DecisionForm(ReasonForm):
+    """An approver's answer, bound to the plan that was on the screen."""
+
+    plan_sha256 = forms.CharField(max_length=64, widget=forms.HiddenInput)
+    decision = forms.ChoiceField(choices=[("approve", ""), ("reject", "")], required=True)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, is_needed=False, **kwargs)
+        self.fields["reason"].help_text = _("Needed to reject. The requester reads it.")
+
+
+class RetireForm(ReasonForm):
+    """The name of the application typed again, so that nothing is given back by a slip."""
+
+    confirm_name = forms.CharField(label=_("Name of the application"), max_length=60)
+
+    def __init__(self, *args: Any, name: str, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.name = name
+        self.order_fields(["reason", "confirm_name"])
+        self.fields["confirm_name"].help_text = _("Type “%s” to confirm.") % name
+        self.fields["confirm_name"].widget.attrs["autocomplete"] = "off"
+
+    def clean_confirm_name(self) -> str:
+        """Refuse any other name."""
+        given: str = self.cleaned_data["confirm_name"].strip()
+        if given != self.name:
+            raise forms.ValidationError(_("This is not its name."))
+        return given
+
+
+class TokenForm(forms.Form):
+    """A new access token."""
+
+    name = forms.CharField(
+        label=_("Name"), max_length=80, help_text=_("Which program uses it, and where.")
+    )
+    scopes = forms.MultipleChoiceField(
+        label=_("It may"),
+        choices=TokenScope.choices,
+        initial=[TokenScope.READ],
+        widget=forms.CheckboxSelectMultiple,
+    )
+    project = forms.ModelChoiceField(
+        label=_("Only for"),
+        queryset=Project.objects.none(),
+        required=False,
+        empty_label=_("All my projects"),
+    )
+    expires_at = MomentField(label=_("Expires"), help_text=_("At most a year ahead."))
+
+    def __init__(self, *args: Any, projects: QuerySet[Project], now: datetime, **kw: Any) -> None:
+        super().__init__(*args, **kw)
+        self.fields["project"].queryset = projects
+        self.fields["expires_at"].initial = now + timedelta(days=90)
