@@ -122,6 +122,22 @@ def may_anywhere(user: User, action: Action) -> bool:
     )
 
 
+def roles_anywhere(user: User) -> frozenset[Role]:
+    """Return the roles that the person holds somewhere, in two queries (for the navigation)."""
+    if user.is_superuser:
+        return _EVERYBODY
+    held = (
+        RoleGrant.objects.filter(Q(user=user) | Q(group__user=user))
+        .filter(Q(expires_at=None) | Q(expires_at__gt=Now()))
+        .values_list("role", flat=True)
+        .distinct()
+    )
+    roles = {Role(role) for role in held}
+    if Role.OWNER not in roles and Project.objects.filter(Q(owner=user) | Q(deputy=user)).exists():
+        roles.add(Role.OWNER)
+    return frozenset(roles)
+
+
 def require(user: User, action: Action, project: Project) -> None:
     """Raise NotVisible for a stranger to the project, Forbidden for who lacks the role."""
     if may(user, action, project):

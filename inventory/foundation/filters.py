@@ -1,0 +1,110 @@
+"""The base of every list's filters (one FilterSet serves the page, the CSV and the API), and ours."""
+
+import operator
+from functools import reduce
+from typing import Any, ClassVar
+
+import django_filters
+from django import forms
+from django.db.models import Q, QuerySet
+from django.utils.translation import gettext_lazy as _
+
+from inventory.foundation.choices import ProjectStatus, Via
+from inventory.foundation.models import AuditEvent, Event, Project, User
+
+LONGEST_SEARCH = 200
+
+
+class PortalFilterSet(django_filters.FilterSet):
+    """Filters of a list. Name the texts that `?q=` looks into in `search`; a number finds the id.
+
+    Example::
+
+        class ResourceFilters(PortalFilterSet):
+            search = ("name", "project__name")
+
+            class Meta:
+                model = Resource
+                fields = ["status", "project"]
+    """
+
+    search: ClassVar[tuple[str, ...]] = ("name",)
+
+    q = django_filters.CharFilter(
+        method="look_for",
+        label=_("Search"),
+        max_length=LONGEST_SEARCH,
+        widget=forms.TextInput(attrs={"type": "search", "placeholder": _("Search")}),
+    )
+
+    def look_for(self, queryset: QuerySet[Any], _name: str, value: str) -> QuerySet[Any]:
+        """Keep rows in which each word occurs in one of the texts, or whose number it is."""
+        for word in value.split():
+            found = reduce(
+                operator.or_, (Q(**{f"{path}__icontains": word}) for path in self.search), Q()
+            )
+            if word.isascii() and word.isdecimal() and len(word) < 19:
+                found |= Q(pk=int(word))
+            queryset = queryset.filter(found)
+        return queryset
+
+
+class ProjectFilters(PortalFilterSet):
+    """Filters of the list of projects."""
+
+    search = ("name", "slug", "cost_centre", "description")
+    status = django_filters.ChoiceFilter(choices=ProjectStatus, label=_("Status"))
+
+    class Meta:
+        model = Project
+        fields: ClassVar = ["status", "cost_centre"]
+
+
+class PersonFilters(PortalFilterSet):
+    """Filters of the list of people."""
+
+    search = ("username", "display_name", "email")
+
+    class Meta:
+        model = User
+        fields: ClassVar = ["is_active"]
+
+
+class AuditFilters(PortalFilterSet):
+    """Filters of the audit trail: who, what, on which thing, when."""
+
+    search = ("object_label", "actor_label", "reason")
+    actor = django_filters.CharFilter("actor_label", "icontains", label=_("Who"), max_length=120)
+    action = django_filters.CharFilter(lookup_expr="startswith", label=_("Action"), max_length=60)
+    object_type = django_filters.CharFilter(label=_("Kind of object"), max_length=60)
+    object_id = django_filters.CharFilter(label=_("Number of the object"), max_length=64)
+    via = django_filters.ChoiceFilter(choices=Via, label=_("Through"))
+    since = django_filters.DateFilter(
+        "at", "date__gte", label=_("From day"), widget=forms.DateInput(attrs={"type": "date"})
+    )
+    until = django_filters.DateFilter(
+        "at", "date__lte", label=_("To day"), widget=forms.DateInput(attrs={"type": "date"})
+    )
+    request_id = django_filters.CharFilter(label=_("Request id"), max_length=64)
+
+    class Meta:
+        model = AuditEvent
+        fields: ClassVar = ["project"]
+
+
+class EventFilters(PortalFilterSet):
+    """Filters of the events told to other systems."""
+
+    search = ("type", "subject", "correlation_id")
+    type = django_filters.CharFilter(lookup_expr="startswith", label=_("Type"), max_length=80)
+    subject = django_filters.CharFilter(label=_("About"), max_length=200)
+    since = django_filters.DateFilter(
+        "time", "date__gte", label=_("From day"), widget=forms.DateInput(attrs={"type": "date"})
+    )
+    until = django_filters.DateFilter(
+        "time", "date__lte", label=_("To day"), widget=forms.DateInput(attrs={"type": "date"})
+    )
+
+    class Meta:
+        model = Event
+        fields: ClassVar = ["project"]

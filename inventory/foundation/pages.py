@@ -1,0 +1,280 @@
+"""The pages' three shapes, so that a house only says what is special: ListPage, DetailPage, FormPage.
+
+`docs/recipes/add-page.md` shows each of them in use.
+"""
+
+import csv
+from collections.abc import Iterable, Iterator
+from typing import Any, ClassVar
+
+from django.contrib import messages
+from django.core.paginator import Page, Paginator
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
+from django.shortcuts import render
+from django.utils.text import slugify
+from django.utils.translation import gettext_lazy as _
+from django.views import View
+from django_filters import FilterSet
+
+from inventory.foundation.clock import database_now
+from inventory.foundation.errors import DomainError, InvalidInput, NotVisible
+from inventory.foundation.forms import PortalForm
+from inventory.foundation.models import User
+from inventory.foundation.permissions import Action, require_anywhere
+from inventory.foundation.tables import PortalTable, cell_text
+
+PAGE_SIZES = (25, 50, 100)
+MAX_ID = 2**63 - 1
+
+
+class PortalPage(View):
+    """What all pages have: a title, who may open them, and a template."""
+
+    title: ClassVar[Any] = ""
+    subtitle: ClassVar[Any] = ""
+    template_name: ClassVar[str] = ""
+    action: ClassVar[Action | None] = None
+
+    def permit(self) -> None:
+        """Raise Forbidden for who holds the page's action nowhere."""
+        if self.action is not None:
+            require_anywhere(self.viewer, self.action)
+
+    @property
+    def viewer(self) -> User:
+        """Return who is looking (LoginRequiredMiddleware has seen to it)."""
+        return self.request.user  # type: ignore[return-value]
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        """Permit before anything else."""
+        self.permit()
+        return super().dispatch(request, *args, **kwargs)
+
+    def context(self) -> dict[str, Any]:
+        """Return what the template reads beside title and subtitle."""
+        return {}
+
+    def page(self, context: dict[str, Any] | None = None, status: int = 200) -> HttpResponse:
+        """Draw the page."""
+        names = {"title": self.title, "subtitle": self.subtitle}
+        return render(
+            self.request,
+            self.template_name,
+            names | self.context() | (context or {}),
+            status=status,
+        )
+
+
+class ListPage(PortalPage):
+    """One FilterSet, one Table and the rows a person may see: page, filters, sort, paging and CSV.
+
+    Address: the FilterSet's fields, `sort` (a column, "-" for descending), `page`, `per_page`
+    (25, 50, 100), `format=csv` for all rows of the same view.
+    """
+
+    template_name = "foundation/list.html"
+    filterset_class: ClassVar[type[FilterSet]]
+    table_class: ClassVar[type[PortalTable]]
+    http_method_names = ["get", "head", "options"]
+    empty_title: ClassVar[Any] = _("Nothing here yet")
+    empty_text: ClassVar[Any] = ""
+    empty_icon: ClassVar[str] = "empty"
+
+    def rows(self) -> QuerySet[Any]:
+        """Return all rows that the viewer may see (a selector's answer)."""
+        raise NotImplementedError
+
+    def get(self, request: HttpRequest, *_args: Any, **_kwargs: Any) -> Any:
+        """Answer with the page or, for `?format=csv`, with the file."""
+        filters = self.filterset_class(request.GET, queryset=self.rows(), request=request)
+        valid = filters.is_valid()
+        found = filters.qs if valid else filters.queryset.none()
+        table = self.sorted_table(found)
+        if request.GET.get("format") == "csv":
+            if not valid:
+                message = "The file was not made: the filters in the address are not right."
+                raise InvalidInput(message)
+            return self.file(table)
+        per_page = self.per_page()
+        paginator = Paginator(table.rows, per_page)
+        paginator.count = found.count()
+        page = paginator.get_page(request.GET.get("page"))
+        table.paginator, table.page = paginator, page
+        return self.page(self.list_context(filters, table, page, per_page))
+
+    def sorted_table(self, found: QuerySet[Any]) -> PortalTable:
+        """Return the table in the asked order; rows that are equal in it keep one order, by id."""
+        asked = self.request.GET.get("sort", "")[:200]
+        table = self.table_class(found, request=self.request)
+        if asked:
+            table.order_by = asked
+        data = table.data.data
+        if "pk" not in data.query.order_by and "id" not in data.query.order_by:
+            table.data.data = data.order_by(*data.query.order_by, "-pk")
+        return table
+
+    def per_page(self) -> int:
+        """Return the rows a page: one of the three sizes."""
+        asked = self.request.GET.get("per_page", "")
+        return int(asked) if asked in {str(size) for size in PAGE_SIZES} else PAGE_SIZES[1]
+
+    def list_context(
+        self, filters: FilterSet, table: PortalTable, page: Page, per_page: int
+    ) -> dict[str, Any]:
+        """Return what `foundation/list.html` reads."""
+        asked = {name: value for name, value in self.request.GET.items() if value}
+        used = [name for name in filters.filters if name in asked]
+        return {
+            "filterset": filters,
+            "table": table,
+            "page": page,
+            "count": page.paginator.count,
+            "first": page.start_index(),
+            "last": page.end_index(),
+            "per_page": per_page,
+            "page_sizes": PAGE_SIZES,
+            "is_filtered": bool(used),
+            "filter_count": len([name for name in used if name != "q"]),
+            "open_filters": any(name != "q" for name in used),
+            "has_more_filters": any(name != "q" for name in filters.form.fields),
+            "kept": [(name, asked[name]) for name in ("sort", "per_page") if name in asked],
+            "empty_title": self.empty_title,
+            "empty_text": self.empty_text,
+            "empty_icon": self.empty_icon,
+        }
+
+    def file(self, table: PortalTable) -> StreamingHttpResponse:
+        """Return all rows as CSV (UTF-8, RFC 4180), streamed; the count stands in the name."""
+        rows = table.data.data
+        count = rows.count()
+        table.data.data = Streamed(rows)
+        name = slugify(str(self.title)) or "list"
+        stamp = database_now().date().isoformat()
+        return StreamingHttpResponse(
+            csv_lines(table),
+            content_type="text/csv; charset=utf-8",
+            headers={
+                "Content-Disposition": f'attachment; filename="{name}-{stamp}-{count}-rows.csv"',
+                "X-Row-Count": str(count),
+            },
+        )
+
+
+class Streamed:
+    """Rows read in chunks, so that a long file does not fill the memory."""
+
+    def __init__(self, rows: QuerySet[Any]) -> None:
+        self.rows = rows
+
+    def __iter__(self) -> Iterator[Any]:
+        return self.rows.iterator(chunk_size=2_000)
+
+
+class Line:
+    """What csv.writer writes into: it hands each line straight on."""
+
+    def write(self, line: str) -> str:
+        """Return the line."""
+        return line
+
+
+def csv_lines(table: PortalTable) -> Iterable[str]:
+    """Yield the header and then each row of a table as a line of CSV."""
+    writer = csv.writer(Line())
+    columns = [column for column in table.columns if not column.column.exclude_from_export]
+    yield writer.writerow([str(column.header) for column in columns])
+    for row in table.rows:
+        yield writer.writerow(
+            [cell_text(row.get_cell_value(column.name)) for column in columns]
+        )
+
+
+class DetailPage(PortalPage):
+    """One object by its number, from the rows that the viewer may see (404 for all others)."""
+
+    http_method_names = ["get", "head", "options"]
+
+    def rows(self) -> QuerySet[Any]:
+        """Return the rows that the viewer may see."""
+        raise NotImplementedError
+
+    def get(self, request: HttpRequest, *_args: Any, **kwargs: Any) -> HttpResponse:
+        """Draw the object's page; the template reads it as `object`."""
+        self.object = find(self.rows(), **kwargs)
+        return self.page({"object": self.object})
+
+
+def find(rows: QuerySet[Any], **names: Any) -> Any:
+    """Return the one row of that pk or slug; NotVisible when there is none among these rows."""
+    if "pk" in names and int(names["pk"]) > MAX_ID:
+        names["pk"] = 0
+    found = rows.filter(**names).first()
+    if found is None:
+        message = "There is nothing at this address that you may see."
+        raise NotVisible(message)
+    return found
+
+
+class FormPage(PortalPage):
+    """A form over one service: load, permit, validate, one domain call, go on.
+
+    Set `form_class`, `submit` (the button's word) and write `act`; `load` finds and permits.
+    A refusal of the service stands beside its fields with its own status; what was typed stays.
+    """
+
+    template_name = "foundation/form.html"
+    form_class: ClassVar[type[PortalForm]]
+    submit: ClassVar[Any] = _("Save")
+    done: ClassVar[Any] = ""
+    back: str = ""
+
+    def load(self) -> None:
+        """Find what the form is about and raise NotVisible or Forbidden."""
+
+    def initial(self) -> dict[str, Any]:
+        """Return the values that an untouched form shows."""
+        return {}
+
+    def form_arguments(self) -> dict[str, Any]:
+        """Return further keyword arguments of the form (for example the viewer)."""
+        return {}
+
+    def act(self, form: PortalForm) -> str | Model:
+        """Make the one domain call; return the address to go to, or an object that has one."""
+        raise NotImplementedError
+
+    def get(self, request: HttpRequest, *_args: Any, **_kwargs: Any) -> HttpResponse:
+        """Show the form."""
+        self.load()
+        form = self.form_class(initial=self.initial(), **self.form_arguments())
+        return self.form_answer(form)
+
+    def post(self, request: HttpRequest, *_args: Any, **_kwargs: Any) -> HttpResponse:
+        """Validate and act."""
+        self.load()
+        form = self.form_class(
+            request.POST, request.FILES, initial=self.initial(), **self.form_arguments()
+        )
+        if not form.is_valid():
+            return self.form_answer(form, status=400)
+        try:
+            target = self.act(form)
+        except NotVisible:
+            raise
+        except DomainError as error:
+            return self.refused(form, error)
+        if self.done:
+            messages.success(request, self.done)
+        address = target if isinstance(target, str) else target.get_absolute_url()
+        return HttpResponseRedirect(address)
+
+    def refused(self, form: PortalForm, error: DomainError) -> HttpResponse:
+        """Show the form again with the service's refusal; what was typed stays."""
+        form.refuse(error)
+        return self.form_answer(form, status=error.status, error=error)
+
+    def form_answer(self, form: PortalForm, status: int = 200, **extra: Any) -> HttpResponse:
+        """Draw the form's page."""
+        names = {"form": form, "submit": self.submit, "back": self.back}
+        return self.page(names | extra, status=status)

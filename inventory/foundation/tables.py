@@ -1,0 +1,205 @@
+"""The base of every list's table and its columns; a column knows its markup and its CSV value."""
+
+from collections.abc import Callable
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, ClassVar
+
+import django_tables2
+from django.urls import NoReverseMatch, reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+from django_tables2.utils import Accessor
+
+from inventory.foundation.choices import ProjectStatus
+from inventory.foundation.templatetags.portal import NOTHING, badge, money, quantity, when
+
+
+class TextColumn(django_tables2.Column):
+    """Plain text. `hide_narrow`: not shown on a telephone."""
+
+    is_number = False
+
+    def __init__(self, *args: Any, hide_narrow: bool = False, **kwargs: Any) -> None:
+        self.hide_narrow = hide_narrow
+        kwargs.setdefault("default", NOTHING)
+        super().__init__(*args, **kwargs)
+
+    def value(self, **kwargs: Any) -> Any:
+        """Return the plain value for the CSV file."""
+        return kwargs["value"]
+
+
+class LinkColumn(TextColumn):
+    """Text that leads to the row's own page: `to` is a URL name, `pick` makes its arguments."""
+
+    def __init__(
+        self,
+        *args: Any,
+        to: str,
+        pick: Callable[[Any], Any] = lambda record: record.pk,
+        **kwargs: Any,
+    ) -> None:
+        self.to, self.pick = to, pick
+        super().__init__(*args, **kwargs)
+
+    def render(self, value: Any, record: Any) -> SafeString | str:
+        """Draw the link; plain text while that page is missing or the thing has none."""
+        argument = self.pick(record)
+        if argument is None:
+            return str(value)
+        try:
+            address = reverse(self.to, args=[argument])
+        except NoReverseMatch:
+            return str(value)
+        return format_html('<a class="row-link" href="{}">{}</a>', address, value)
+
+
+class BadgeColumn(TextColumn):
+    """A status of a choices class (the field's value), drawn with its label and tone."""
+
+    def __init__(self, *args: Any, choices: Any, **kwargs: Any) -> None:
+        self.choices = choices
+        super().__init__(*args, **kwargs)
+
+    def render(self, value: Any, record: Any, bound_column: Any) -> SafeString:
+        """Draw the badge from the raw value (django-tables2 hands over the label)."""
+        return badge(self.choices(Accessor(bound_column.accessor).resolve(record)))
+
+    def value(self, **kwargs: Any) -> Any:
+        """Return the label."""
+        return str(kwargs["value"])
+
+
+class MoneyColumn(TextColumn):
+    """An amount; `currency` is the accessor of its code, or the code itself when fixed."""
+
+    is_number = True
+
+    def __init__(
+        self, *args: Any, currency: str = "currency", digits: int = 2, **kwargs: Any
+    ) -> None:
+        self.currency, self.digits = currency, digits
+        super().__init__(*args, **kwargs)
+
+    def render(self, value: Any, record: Any) -> SafeString:
+        """Draw the amount with its code."""
+        fixed = self.currency.isupper()
+        code = self.currency if fixed else Accessor(self.currency).resolve(record)
+        return money(value, str(code), self.digits)
+
+
+class QuantityColumn(TextColumn):
+    """A number; `unit` is fixed text behind it."""
+
+    is_number = True
+
+    def __init__(self, *args: Any, unit: str = "", **kwargs: Any) -> None:
+        self.unit = unit
+        super().__init__(*args, **kwargs)
+
+    def render(self, value: Any) -> SafeString:
+        """Draw the number."""
+        return quantity(value, self.unit)
+
+
+class WhenColumn(TextColumn):
+    """An instant in the viewer's zone, or a date. `style`: time, day or ago."""
+
+    def __init__(self, *args: Any, style: str = "time", **kwargs: Any) -> None:
+        self.style = style
+        super().__init__(*args, **kwargs)
+
+    def render(self, value: Any) -> SafeString:
+        """Draw the time."""
+        return when(value, self.style)
+
+
+class PortalTable(django_tables2.Table):
+    """A list's table. Name it in `caption`; sort and page live in the address."""
+
+    caption: ClassVar[Any] = ""
+
+    class Meta:
+        order_by_field = "sort"
+        template_name = "components/table.html"
+
+
+def cell_text(value: Any) -> str:
+    """Return a cell for a CSV file: numbers plain, times ISO 8601, text that no spreadsheet runs."""
+    if value is None or value is NOTHING or value == "":
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, Decimal):
+        return f"{value:f}"
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, datetime):
+        return value.isoformat(timespec="seconds")
+    if isinstance(value, date):
+        return value.isoformat()
+    text = str(value)
+    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+
+
+class ProjectTable(PortalTable):
+    """The projects that a person sees."""
+
+    caption = _("Projects")
+    name = LinkColumn(to="foundation:project", verbose_name=_("Project"))
+    organisation = TextColumn(hide_narrow=True, verbose_name=_("Organisation"))
+    owner = TextColumn(verbose_name=_("Owner"))
+    deputy = TextColumn(verbose_name=_("Deputy"), hide_narrow=True)
+    cost_centre = TextColumn(verbose_name=_("Cost centre"))
+    end_date = WhenColumn(verbose_name=_("Ends on"), style="day")
+    status = BadgeColumn(choices=ProjectStatus, verbose_name=_("Status"))
+
+    class Meta(PortalTable.Meta):
+        order_by = ("name",)
+
+
+class PersonTable(PortalTable):
+    """The people of the viewer's organisations."""
+
+    caption = _("People")
+    username = LinkColumn(to="foundation:person", verbose_name=_("Sign-in name"))
+    display_name = TextColumn(verbose_name=_("Name"))
+    email = TextColumn(verbose_name=_("E-mail"), hide_narrow=True)
+    roles = TextColumn(verbose_name=_("Roles"), orderable=False, accessor="role_words")
+    last_login = WhenColumn(verbose_name=_("Last seen"), style="ago")
+
+    class Meta(PortalTable.Meta):
+        order_by = ("username",)
+
+
+class AuditTable(PortalTable):
+    """The audit trail, newest first."""
+
+    caption = _("Audit trail")
+    at = WhenColumn(verbose_name=_("When"))
+    actor_label = TextColumn(verbose_name=_("Who"))
+    action = TextColumn(verbose_name=_("Action"))
+    object_label = LinkColumn(to="foundation:audit-entry", verbose_name=_("On"))
+    object_type = TextColumn(verbose_name=_("Kind"), hide_narrow=True)
+    project = TextColumn(verbose_name=_("Project"), hide_narrow=True)
+    via = TextColumn(verbose_name=_("Through"), hide_narrow=True)
+    reason = TextColumn(verbose_name=_("Reason"), orderable=False, hide_narrow=True)
+
+    class Meta(PortalTable.Meta):
+        order_by = ("-at",)
+
+
+class EventTable(PortalTable):
+    """The events told to other systems, newest first."""
+
+    caption = _("Events")
+    time = WhenColumn(verbose_name=_("When"))
+    type = LinkColumn(to="foundation:event", verbose_name=_("Type"))
+    subject = TextColumn(verbose_name=_("About"))
+    project = TextColumn(verbose_name=_("Project"), hide_narrow=True)
+    correlation_id = TextColumn(verbose_name=_("Belongs to"), hide_narrow=True)
+
+    class Meta(PortalTable.Meta):
+        order_by = ("-time",)
