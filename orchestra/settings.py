@@ -11,6 +11,8 @@ VAR_DIR = Path(environment.text("ORCHESTRA_VAR", str(BASE_DIR / "var"))).resolve
 
 DEBUG = environment.flag("ORCHESTRA_DEBUG", default=False)
 DEMO = environment.flag("ORCHESTRA_DEMO", default=False)
+# HTTPS is assumed; `make up` serves plain HTTP on the loopback address only and says so here.
+INSECURE_LOOPBACK = environment.flag("ORCHESTRA_INSECURE_LOOPBACK", default=False)
 SECRET_KEY = embedded.secret_key(VAR_DIR)
 SECRET_KEY_FALLBACKS = environment.words("ORCHESTRA_SECRET_KEY_FALLBACKS")
 ALLOWED_HOSTS = environment.words("ORCHESTRA_ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
@@ -90,7 +92,7 @@ COTTON_DIR = "components"
 FORM_RENDERER = "inventory.foundation.forms.PortalRenderer"
 DJANGO_TABLES2_TEMPLATE = "components/table.html"
 
-# One database, two roles: the portal and the workers may use the tables, only `owner` may change them.
+# One database, two roles: portal and workers may use the tables, only `owner` may change them.
 _application_url, _owner_url = embedded.database_urls(VAR_DIR)
 DATABASES = {
     "default": {
@@ -129,8 +131,14 @@ STATIC_ROOT = VAR_DIR / "static"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+    "staticfiles": {
+        # Compressing takes half a minute and a wire: the loopback demo has neither.
+        "BACKEND": "django.contrib.staticfiles.storage.ManifestStaticFilesStorage"
+        if INSECURE_LOOPBACK
+        else "whitenoise.storage.CompressedManifestStaticFilesStorage"
+    },
 }
+WHITENOISE_SKIP_COMPRESS_EXTENSIONS = ["gz", "br", "png", "jpg", "webp", "woff", "woff2", "map"]
 MEDIA_ROOT = VAR_DIR / "media"
 
 SECURE_CSP = {
@@ -144,8 +152,6 @@ SECURE_CSP = {
     "frame-ancestors": [CSP.NONE],
     "base-uri": [CSP.NONE],
 }
-# HTTPS is assumed; `make up` serves plain HTTP on the loopback address only and says so here.
-INSECURE_LOOPBACK = environment.flag("ORCHESTRA_INSECURE_LOOPBACK", default=False)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not INSECURE_LOOPBACK
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
@@ -164,10 +170,16 @@ CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_ACKS_LATE = False  # the row is the job; a lost message is found by the sweeper
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+# Over files nobody reads the answers of remote control, so they would pile up.
+CELERY_WORKER_ENABLE_REMOTE_CONTROL = not CELERY_BROKER_URL.startswith("filesystem://")
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "beat" / "schedule")
 CELERY_BEAT_SCHEDULE = {
     "sweep": {"task": "orchestra.sweep", "schedule": 5.0, "options": {"expires": 5}},
-    "rate-open-periods": {"task": "billing.rate_open_periods", "schedule": 300.0},
+    "rate-open-periods": {
+        "task": "billing.rate_open_periods",
+        "schedule": 300.0,
+        "options": {"expires": 300},
+    },
 }
 
 ORCHESTRA_PROVIDERS = {

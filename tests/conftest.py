@@ -9,6 +9,12 @@ from django.db import connections
 pytest_plugins = ["tests.cast"]
 
 
+def pytest_configure() -> None:
+    """Name static files plainly: hashed names exist only after a collectstatic."""
+    plain = "django.contrib.staticfiles.storage.StaticFilesStorage"
+    settings.STORAGES["staticfiles"]["BACKEND"] = plain
+
+
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> None:
     """Let the owner make the test database (see `django_db_setup` for who then uses it)."""

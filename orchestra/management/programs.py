@@ -1,7 +1,9 @@
 """The programs of `make up`: their supervisor's configuration, its start and its stop.
 
 Every process carries the mark ORCHESTRA_SUPERVISED=<var> in its environment, so what a killed
-supervisor left behind is found without pid files.
+supervisor left behind is found without pid files. Run as a module, this file is the first thing in
+each program: it ends the orphans of the program's earlier life (granian's worker outlives a killed
+master and goes on to answer), then becomes the program.
 """
 
 import hashlib
@@ -22,6 +24,7 @@ MARK = "ORCHESTRA_SUPERVISED"
 NAME = "ORCHESTRA_PROGRAM"
 PORT = "ORCHESTRA_PORT"
 STOP_SECONDS = 20
+BECOME = (sys.executable, "-m", "orchestra.management.programs")
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,7 @@ def programs(*, var: Path, port: int, with_database: bool) -> list[Program]:
     celery = [python, "-m", "celery", "--app", "orchestra"]
     place = hashlib.sha256(os.fsencode(var)).hexdigest()[:8]
     portal = [python, "-m", "granian", "--interface", "wsgi", "--no-ws", "--log-level", "warning"]
-    portal += ["--host", "127.0.0.1", "--port", str(port), "--blocking-threads", "8"]
+    portal += ["--host", "127.0.0.1", "--port", str(port), "--blocking-threads", "4"]
     worker = [*celery, "worker", "--concurrency", "2", "--hostname", f"{place}@%h"]
     worker += ["--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel", "INFO"]
     chosen = [
@@ -69,7 +72,7 @@ def write_configuration(*, chosen: Sequence[Program], var: Path, root: Path) -> 
         lines += [
             "",
             f"[program:{program.name}]",
-            f"command = {_text(shlex.join(program.command))}",
+            f"command = {_text(shlex.join([*BECOME, *program.command]))}",
             f"directory = {_text(root)}",
             f'environment = {NAME}="{program.name}"',
             f"priority = {1 if program.first else 10}",
@@ -137,9 +140,12 @@ def stop_supervisor(var: Path) -> bool:
     return True
 
 
-def clear_leftovers(var: Path) -> int:
-    """End the processes that a killed supervisor of this `var` left; return how many there were."""
-    left = [process for process in psutil.process_iter() if _is_marked(process, var)]
+def clear_leftovers(var: str | Path, name: str | None = None) -> int:
+    """End the processes that a killed supervisor of this `var`, or one program in it, left.
+
+    Returns how many there were. Never called while the supervisor runs, but by the program `name`.
+    """
+    left = [process for process in psutil.process_iter() if _is_marked(process, str(var), name)]
     for process in left:
         _send(process, signal.SIGINT if process.name() == "postgres" else signal.SIGTERM)
     _, stubborn = psutil.wait_procs(left, timeout=STOP_SECONDS)
@@ -159,12 +165,14 @@ def wait_for(condition: Callable[[], bool], seconds: float) -> bool:
     return False
 
 
-def _is_marked(process: psutil.Process, var: Path) -> bool:
+def _is_marked(process: psutil.Process, var: str, name: str | None) -> bool:
     """Tell whether a process was started under this `var`; not ours to read means no."""
     try:
-        return process.pid != os.getpid() and process.environ().get(MARK) == str(var)
+        marks = process.environ()
     except (psutil.Error, OSError):
         return False
+    ours = process.pid != os.getpid() and marks.get(MARK) == var
+    return ours and (name is None or marks.get(NAME) == name)
 
 
 def _send(process: psutil.Process, number: signal.Signals) -> None:
@@ -176,3 +184,8 @@ def _send(process: psutil.Process, number: signal.Signals) -> None:
 def _text(value: object) -> str:
     """Write a value for the supervisor, to which a per cent sign means an expansion."""
     return str(value).replace("%", "%%")
+
+
+if __name__ == "__main__":
+    clear_leftovers(os.environ[MARK], os.environ[NAME])
+    os.execv(sys.argv[1], sys.argv[1:])  # noqa: S606 - our own command
