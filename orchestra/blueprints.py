@@ -7,6 +7,7 @@ offering and the same choices give the same bytes.
 import math
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from decimal import Decimal
 from hashlib import sha256
 from typing import Any
 
@@ -14,7 +15,7 @@ import rfc8785
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import SchemaError, ValidationError
 
-from orchestra.models import OfferingVersion
+from orchestra.models import OfferingVersion, Order
 
 COMPONENT = "app"  # an offering has one component; blueprints will name theirs
 LARGEST_AMOUNT = 2**31 - 1
@@ -278,6 +279,45 @@ def retire_steps(copies: Sequence[tuple[int, str]]) -> list[dict[str, Any]]:
             )
         )
     return steps
+
+
+def plan_document(
+    *,
+    order: Order,
+    amounts: Mapping[str, int],
+    prices: Sequence[int],
+    max_monthly_cost: Decimal,
+    currency: str,
+    policy: Sequence[Mapping[str, Any]],
+    steps: Sequence[Mapping[str, Any]],
+) -> dict[str, Any]:
+    """Return what a plan's hash covers: no clock, amounts of money as text.
+
+    `prices` are the numbers of the price rows, `policy` what each rule said. The hosts chosen are
+    not in it: they are decided again when capacity is reserved, inside what stands here.
+    """
+    version = order.offering_version
+    return {
+        "kind": str(order.kind),
+        "project": f"{order.project.organisation.slug}/{order.project.slug}",
+        "pool": order.pool.slug,
+        "offering": {"slug": version.offering.slug, "version": version.number},
+        "deployment": order.name,
+        "environment": str(order.environment),
+        "parameters": dict(order.parameters),
+        "instances": order.instances,
+        "start_at": instant(order.start_at),
+        "end_at": instant(order.end_at),
+        "placement": {
+            "amounts": dict(amounts),
+            "required_traits": sorted(version.required_traits),
+        },
+        "prices": sorted(set(prices)),
+        "max_monthly_cost": f"{max_monthly_cost.normalize():f}",
+        "currency": currency,
+        "policy": [dict(said) for said in policy],
+        "steps": [dict(step) for step in steps],
+    }
 
 
 def instant(moment: datetime | None) -> str | None:

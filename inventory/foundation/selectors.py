@@ -1,0 +1,122 @@
+"""Reads about people, organisations and projects."""
+
+from datetime import datetime
+
+from django.db.models import OuterRef, Q, QuerySet, StringAgg, Subquery, Value
+from django.db.models.functions import Now
+
+from inventory.foundation.choices import Role
+from inventory.foundation.models import (
+    AuditEvent,
+    Event,
+    Membership,
+    Organisation,
+    Project,
+    RoleGrant,
+    User,
+)
+from inventory.foundation.permissions import (
+    MATRIX,
+    Action,
+    organisations_where,
+    projects_where,
+)
+
+
+def ancestry(organisation: Organisation) -> list[int]:
+    """Return the ids of the organisation and of all above it, nearest first."""
+    parents = dict(Organisation.objects.values_list("id", "parent_id"))
+    line: list[int] = []
+    node: int | None = organisation.pk
+    while node is not None and node not in line:
+        line.append(node)
+        node = parents[node]
+    return line
+
+
+def visible_projects(user: User) -> QuerySet[Project]:
+    """Return the projects in which the person holds any role, with what a list shows of them."""
+    return (
+        projects_where(user, Action.PROJECT_VIEW)
+        .select_related("organisation", "owner", "deputy")
+        .order_by("name", "pk")
+    )
+
+
+def grants_of(*, project: Project, at: datetime) -> QuerySet[RoleGrant]:
+    """Return the roles that hold in the project at `at`: its own and its organisations'."""
+    return (
+        RoleGrant.objects.filter(
+            Q(project=project) | Q(organisation_id__in=ancestry(project.organisation)),
+            Q(expires_at=None) | Q(expires_at__gt=at),
+        )
+        .select_related("user", "group", "granted_by", "organisation", "project")
+        .order_by("role", "pk")
+    )
+
+
+def people_with(*, action: Action, project: Project, at: datetime) -> QuerySet[User]:
+    """Return the active people who hold the action in the project at `at`, by name."""
+    grants = grants_of(project=project, at=at).filter(role__in=MATRIX[action])
+    who = Q(pk__in=grants.filter(user__isnull=False).values("user_id")) | Q(
+        groups__in=grants.filter(group__isnull=False).values("group_id")
+    )
+    if Role.OWNER in MATRIX[action]:
+        who |= Q(pk__in=[project.owner_id, project.deputy_id])
+    return User.objects.filter(who, is_active=True).distinct().order_by("display_name", "username")
+
+
+def members_of(organisation: Organisation) -> QuerySet[User]:
+    """Return the active people who belong to the organisation or to one above it, by name."""
+    return (
+        User.objects.filter(memberships__organisation_id__in=ancestry(organisation), is_active=True)
+        .distinct()
+        .order_by("display_name", "username")
+    )
+
+
+def visible_people(user: User) -> QuerySet[User]:
+    """Return the people of all organisations in which the person may see people.
+
+    `role_words` names their live roles, in words' order, comma-separated.
+    """
+    organisations = organisations_where(user, Action.PEOPLE_VIEW) | set(
+        projects_where(user, Action.PEOPLE_VIEW).values_list("organisation_id", flat=True)
+    )
+    roles = (
+        RoleGrant.objects.filter(user=OuterRef("pk"))
+        .filter(Q(expires_at=None) | Q(expires_at__gt=Now()))
+        .values("user")
+        .annotate(words=StringAgg("role", Value(", "), distinct=True))
+        .values("words")
+    )
+    members = Membership.objects.filter(organisation_id__in=organisations).values("user_id")
+    return User.objects.filter(pk__in=members).annotate(role_words=Subquery(roles))
+
+
+def visible_audit(user: User) -> QuerySet[AuditEvent]:
+    """Return the audit entries of the projects and organisations that the person may audit."""
+    entries = AuditEvent.objects.select_related("project")
+    if user.is_superuser:
+        return entries
+    return entries.filter(
+        Q(project__in=projects_where(user, Action.AUDIT_VIEW))
+        | Q(organisation_id__in=organisations_where(user, Action.AUDIT_VIEW))
+    )
+
+
+def visible_events(user: User) -> QuerySet[Event]:
+    """Return the events of the projects that the person may audit."""
+    events = Event.objects.select_related("project")
+    if user.is_superuser:
+        return events
+    return events.filter(project__in=projects_where(user, Action.AUDIT_VIEW))
+
+
+def demo_person(role: Role) -> User | None:
+    """Return the first active person who holds the role and is no superuser, for the demo."""
+    people = User.objects.filter(is_active=True, is_superuser=False)
+    holders = people.filter(role_grants__role=role)
+    if role is Role.OWNER:
+        holders = people.filter(owned_projects__isnull=False)
+    return holders.order_by("pk").first()

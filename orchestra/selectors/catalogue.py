@@ -1,0 +1,53 @@
+"""Reads about what may be ordered."""
+
+from django.db.models import Prefetch, QuerySet
+
+from inventory.foundation.errors import NotVisible
+from inventory.foundation.models import User
+from inventory.models import Pool
+from inventory.selectors import visible_pools
+from orchestra.choices import OfferingStatus
+from orchestra.models import Offering, OfferingVersion
+
+
+def orderable_pools(user: User) -> QuerySet[Pool]:
+    """Return the pools that this person sees, that take orders and that a connection directs."""
+    return visible_pools(user).filter(is_open=True, connection_link__isnull=False)
+
+
+def catalogue(user: User) -> QuerySet[OfferingVersion]:
+    """Return the published services that at least one pool for this person can deliver.
+
+    `orderable` holds those pools, by name.
+    """
+    pools = orderable_pools(user)
+    return (
+        OfferingVersion.objects.filter(status=OfferingStatus.PUBLISHED, pools__in=pools)
+        .select_related("offering")
+        .prefetch_related(Prefetch("pools", queryset=pools.order_by("name"), to_attr="orderable"))
+        .distinct()
+        .order_by("offering__category", "offering__name")
+    )
+
+
+def offered(*, user: User, slug: str) -> OfferingVersion:
+    """Return the published version of a service; NotVisible where there is none to order."""
+    version = catalogue(user).filter(offering__slug=slug).first()
+    if version is None:
+        message = "There is no such service in your catalogue. It may have been withdrawn."
+        raise NotVisible(message)
+    return version
+
+
+def published_version(offering: Offering) -> OfferingVersion | None:
+    """Return the version that may be ordered now."""
+    return (
+        OfferingVersion.objects.filter(offering=offering, status=OfferingStatus.PUBLISHED)
+        .select_related("offering")
+        .first()
+    )
+
+
+def pools_of(version: OfferingVersion) -> QuerySet[Pool]:
+    """Return the pools that can deliver this version now, by name."""
+    return version.pools.filter(is_open=True, connection_link__isnull=False).order_by("name", "pk")

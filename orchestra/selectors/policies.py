@@ -1,0 +1,36 @@
+"""Reads about rules."""
+
+from datetime import datetime
+
+from django.db.models import Q
+
+from inventory.foundation.models import Project
+from inventory.foundation.selectors import ancestry
+from orchestra.models import PolicyVersion
+
+
+def rules_in_force(*, project: Project, at: datetime) -> list[PolicyVersion]:
+    """Return the rules of the nearest scope that has any: project, organisation, those above it,
+    then everywhere. A nearer scope replaces a wider one entirely."""
+    line = ancestry(project.organisation)
+    versions = list(
+        PolicyVersion.objects.filter(
+            Q(policy__project=project)
+            | Q(policy__organisation_id__in=line, policy__project=None)
+            | Q(policy__organisation=None, policy__project=None),
+            during__contains=at,
+        )
+        .select_related("policy")
+        .order_by("policy__slug")
+    )
+    by_distance: dict[int, list[PolicyVersion]] = {}
+    for version in versions:
+        policy = version.policy
+        if policy.project_id is not None:
+            distance = -1
+        elif policy.organisation_id is not None:
+            distance = line.index(policy.organisation_id)
+        else:
+            distance = len(line)
+        by_distance.setdefault(distance, []).append(version)
+    return by_distance[min(by_distance)] if by_distance else []

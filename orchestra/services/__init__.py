@@ -1,0 +1,1 @@
+"""The verbs of the conductor's house, one file a noun."""
