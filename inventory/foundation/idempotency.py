@@ -8,13 +8,13 @@ from typing import Any
 
 from django.db import transaction
 
-from inventory.foundation.errors import Conflict, InvalidInput
+from inventory.foundation.errors import DomainError, InvalidInput
 from inventory.foundation.models import IdempotencyKey, User
 
 LONGEST_KEY = 200
 
 
-class KeyReused(Conflict):
+class KeyReused(DomainError):
     """The key came before with other content. `details` holds the answer that was given then."""
 
     code = "idempotency_key_reused"
