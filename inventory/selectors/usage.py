@@ -1,0 +1,87 @@
+"""Who holds how much: quotas and their use, and reservations that ran out."""
+
+from collections import defaultdict
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import Q, QuerySet, Sum
+from django.db.models.functions import Coalesce
+
+from inventory.capacity import peak
+from inventory.choices import AllocationState, ResourceStatus
+from inventory.foundation.models import Organisation, Project
+from inventory.models import Allocation, Quota, Resource, ResourceClass
+from inventory.selectors.visibility import organisations_upwards
+
+
+@dataclass(frozen=True)
+class QuotaUse:
+    """A quota that binds a project, and how much of it is held; `holder` names whose it is."""
+
+    quota_id: int
+    holder: str
+    resource_class: ResourceClass
+    limit: int
+    used: int
+
+
+def quota_use(*, project: Project, at: datetime) -> list[QuotaUse]:
+    """Return each quota that binds the project with what is held at the instant."""
+    quotas = quotas_of(project).select_related("resource_class", "organisation", "project")
+    return [
+        QuotaUse(
+            quota_id=quota.pk,
+            holder=str(quota.project or quota.organisation),
+            resource_class=quota.resource_class,
+            limit=quota.limit,
+            used=(
+                _held_under(quota)
+                .filter(Q(held_to=None) | Q(held_to__gt=at), held_from__lte=at)
+                .aggregate(held=Coalesce(Sum("amount"), 0))["held"]
+            ),
+        )
+        for quota in quotas.order_by("resource_class__name", "pk")
+    ]
+
+
+def quota_peak(*, quota: Quota, start: datetime, end: datetime | None) -> int:
+    """Return the most that the quota's holder holds at any instant of [start, end)."""
+    held = _held_under(quota).filter(Q(held_to=None) | Q(held_to__gt=start))
+    if end is not None:
+        held = held.filter(held_from__lt=end)
+    return peak(held.values_list("held_from", "held_to", "amount"), start=start, end=end)
+
+
+def quotas_of(project: Project) -> QuerySet[Quota]:
+    above = organisations_upwards([project.organisation_id])
+    return Quota.objects.filter(Q(project=project) | Q(organisation_id__in=above))
+
+
+def _held_under(quota: Quota) -> QuerySet[Allocation]:
+    """What counts against a quota; an organisation's covers all organisations below it."""
+    held = Allocation.objects.filter(resource_class=quota.resource_class_id)
+    if quota.project_id is not None:
+        return held.filter(resource__project=quota.project_id)
+    children: dict[int | None, list[int]] = defaultdict(list)
+    for pk, parent_id in Organisation.objects.values_list("id", "parent_id"):
+        children[parent_id].append(pk)
+    below, open_ends = set[int](), [quota.organisation_id]
+    while open_ends:
+        node = open_ends.pop()
+        if node is not None and node not in below:
+            below.add(node)
+            open_ends.extend(children[node])
+    return held.filter(resource__project__organisation__in=below)
+
+
+def idle_reservations(*, at: datetime) -> QuerySet[Resource]:
+    """Return the resources whose reservation ran out by `at` and which nobody began to make."""
+    return (
+        Resource.objects.filter(
+            status=ResourceStatus.PLANNED,
+            allocations__state=AllocationState.RESERVED,
+            allocations__reserved_until__lte=at,
+        )
+        .order_by("pk")
+        .distinct()
+    )
