@@ -149,16 +149,7 @@ class ListPage(PortalPage):
         rows = table.data.data
         count = rows.count()
         table.data.data = Streamed(rows)
-        name = slugify(str(self.title)) or "list"
-        stamp = database_now().date().isoformat()
-        return StreamingHttpResponse(
-            csv_lines(table),
-            content_type="text/csv; charset=utf-8",
-            headers={
-                "Content-Disposition": f'attachment; filename="{name}-{stamp}-{count}-rows.csv"',
-                "X-Row-Count": str(count),
-            },
-        )
+        return csv_file(table, name=str(self.title), count=count)
 
 
 class Streamed:
@@ -179,15 +170,27 @@ class Line:
         return line
 
 
+def csv_file(table: PortalTable, *, name: str, count: int) -> StreamingHttpResponse:
+    """Return a table as a file to download; day and count of rows stand in its name."""
+    stamp = database_now().date().isoformat()
+    filename = f"{slugify(name) or 'list'}-{stamp}-{count}-rows.csv"
+    return StreamingHttpResponse(
+        csv_lines(table),
+        content_type="text/csv; charset=utf-8",
+        headers={
+            "Content-Disposition": f'attachment; filename="{filename}"',
+            "X-Row-Count": str(count),
+        },
+    )
+
+
 def csv_lines(table: PortalTable) -> Iterable[str]:
     """Yield the header and then each row of a table as a line of CSV."""
     writer = csv.writer(Line())
     columns = [column for column in table.columns if not column.column.exclude_from_export]
     yield writer.writerow([str(column.header) for column in columns])
     for row in table.rows:
-        yield writer.writerow(
-            [cell_text(row.get_cell_value(column.name)) for column in columns]
-        )
+        yield writer.writerow([cell_text(row.get_cell_value(column.name)) for column in columns])
 
 
 class DetailPage(PortalPage):
