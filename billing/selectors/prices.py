@@ -139,6 +139,14 @@ class PriceTable:
             (item for item in self.by_meter.get(meter_id, ()) if item.matches(kind, traits)), None
         )
 
+    @property
+    def prices_states(self) -> bool:
+        """Say whether any item prices time in a state."""
+        return any(
+            item.sku.meter is not None and item.sku.meter.source == MeterSource.STATE
+            for item in self.items
+        )
+
     def _best(self, source: str, kind: str, traits: Collection[str]) -> list[PricedSku]:
         found = []
         for items in self.by_meter.values():

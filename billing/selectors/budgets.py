@@ -1,0 +1,142 @@
+"""What may be spent, what was, and what is promised already."""
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from django.db.models import Q, Sum
+
+from billing import pricing
+from billing.choices import PeriodState
+from billing.models import BillingAccount, BillingPeriod, Budget, Charge
+from billing.selectors.accounts import account_of, by_window, paid_stretches
+from billing.selectors.prices import NoPrice, PriceTable, is_over_time, level_of, price_table
+from billing.selectors.usage import Usage, booked_usage, items_for, metered_usage
+from inventory.foundation.models import Project
+from inventory.foundation.periods import day_start, zone_named
+
+
+@dataclass(frozen=True)
+class BudgetState:
+    """A budget at an instant; all amounts exact, in `currency`.
+
+    `actual` is what was charged in the budget's days, and used since the last rating; `committed`
+    is what runs or is booked, from now to the earlier of its end and the budget's; `free` is what
+    is left, below zero when it is overrun. `unpriced` names kinds that have no price and so are in
+    neither.
+    """
+
+    budget: Budget
+    amount: Decimal
+    actual: Decimal
+    committed: Decimal
+    free: Decimal
+    action: str
+    currency: str
+    unpriced: tuple[str, ...] = ()
+
+
+def budget_state(*, project: Project, at: datetime) -> BudgetState | None:
+    """Return the budget that binds the project at the instant, None when there is none.
+
+    A project's own budget and its account's may both hold: the one with less left binds.
+    """
+    account = account_of(project=project, at=at)
+    if account is None:
+        return None
+    today = at.astimezone(zone_named(account.entity.zone)).date()
+    budgets = Budget.objects.filter(
+        Q(project=project) | Q(project=None),
+        account=account,
+        is_current=True,
+        during__contains=today,
+    )
+    states = [_state(budget, account, at) for budget in budgets.order_by("pk")]
+    return min(states, key=lambda state: (state.free, state.budget.pk), default=None)
+
+
+def _state(budget: Budget, account: BillingAccount, at: datetime) -> BudgetState:
+    zone = account.entity.zone
+    start, end = day_start(budget.during.lower, zone), day_start(budget.during.upper, zone)
+    charges = Charge.objects.filter(account=account, charge_start__gte=start, charge_start__lt=end)
+    if budget.project_id is not None:
+        charges = charges.filter(project=budget.project_id)
+    charged = charges.aggregate(sum=Sum("billed_cost"))["sum"] or Decimal(0)
+    rated_to = max(start, _rated_to(account, end) or start)
+    table = price_table(account=account, start=start, end=end)
+    used: Counter[Usage] = Counter()
+    promised: Counter[Usage] = Counter()
+    for low, high, project_ids in by_window(paid_stretches(account=account, start=start, end=end)):
+        ids = [pk for pk in project_ids if budget.project_id in (None, pk)]
+        if not ids or high <= rated_to:
+            continue
+        metered, facts = metered_usage(
+            table=table, project_ids=ids, start=max(low, rated_to), end=high
+        )
+        booked, booked_facts = booked_usage(project_ids=ids, at=at, end=high)
+        facts |= booked_facts
+        for one in (*metered, *booked):
+            lease_end = facts[one.resource_id].lease_end_at or high
+            _count(used, one.within(rated_to, at))
+            _count(promised, one.within(at, min(lease_end, high)))
+    actual_costs, without = _cost(table, used)
+    committed, without_too = _cost(table, promised)
+    actual = pricing.total([charged, actual_costs])
+    return BudgetState(
+        budget=budget,
+        amount=budget.amount,
+        actual=actual,
+        committed=committed,
+        free=budget.amount - actual - committed,
+        action=budget.action,
+        currency=budget.currency,
+        unpriced=tuple(sorted(without | without_too)),
+    )
+
+
+def _rated_to(account: BillingAccount, before: datetime) -> datetime | None:
+    """Return the instant up to which the account's usage is in the ledger."""
+    ends = [
+        period.end_at if period.state == PeriodState.CLOSED else period.rated_to
+        for period in BillingPeriod.objects.filter(account=account, start_at__lt=before)
+    ]
+    return max((end for end in ends if end), default=None)
+
+
+def _count(counter: Counter[Usage], usage: Usage | None) -> None:
+    """Count equal usage of many resources once: a thousand alike machines cost one calculation."""
+    if usage is not None:
+        counter[
+            Usage(
+                origin=usage.origin,
+                origin_id="",
+                resource_id=0,
+                kind=usage.kind,
+                traits=usage.traits,
+                amount=usage.amount,
+                start=usage.start,
+                end=usage.end,
+                resource_class_id=usage.resource_class_id,
+                state=usage.state,
+            )
+        ] += 1
+
+
+def _cost(table: PriceTable, usage: Counter[Usage]) -> tuple[Decimal, set[str]]:
+    costs: list[Decimal] = []
+    priced: set[str] = set()
+    gaps: set[str] = set()
+    for one, count in usage.items():
+        for item in items_for(table=table, usage=one):
+            if not is_over_time(item.sku):
+                continue
+            level = level_of(sku=item.sku, amount=one.amount)
+            try:
+                cuts = list(table.stretches(item, start=one.start, end=one.end))
+            except NoPrice:
+                gaps.add(one.kind)
+                continue
+            priced.add(one.kind)
+            costs += [pricing.multiply(cut.cost(level), Decimal(count)) for cut in cuts]
+    return pricing.total(costs), ({one.kind for one in usage} - priced) | gaps
