@@ -6,14 +6,14 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from billing.selectors import BudgetState, NoPrice, Quote, QuoteLine, quote
+from billing.selectors import BudgetState, Quote
 from inventory.foundation.models import Project, User
 from inventory.foundation.permissions import Action, require
 from inventory.models import Pool
 from inventory.placement import headroom
 from orchestra import policies
-from orchestra.blueprints import amounts_of, preview_names
-from orchestra.models import Offering, OfferingVersion
+from orchestra.blueprints import preview_names
+from orchestra.models import Offering
 from orchestra.selectors.orders import deciders
 from orchestra.services.order_checks import Wish, read_wish
 from orchestra.services.plans import (
@@ -147,22 +147,3 @@ def estimate(
         approvers=tuple(str(person) for person in people),
         sentence=policies.sentence(said) if said else "",
     )
-
-
-def price_from(*, version: OfferingVersion, project: Project, at: datetime) -> Quote | None:
-    """Return what one copy costs with the smallest choices, or None where it has no price."""
-    smallest = {
-        name: field.get("minimum", field.get("default", 0))
-        for name, field in version.parameters.get("properties", {}).items()
-        if "x-resource-class" in field
-    }
-    line = QuoteLine(
-        kind=version.resource_kind,
-        amounts=amounts_of(version, smallest),
-        count=1,
-        traits=frozenset(version.required_traits),
-    )
-    try:
-        return quote(project=project, lines=[line], start=at, end=None)
-    except NoPrice:
-        return None

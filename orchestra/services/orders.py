@@ -26,7 +26,7 @@ from orchestra.services.approvals import (
     submit_order,
 )
 from orchestra.services.deployments import request_retirement
-from orchestra.services.estimates import Estimate, estimate, price_from
+from orchestra.services.estimates import Estimate, estimate
 from orchestra.services.order_checks import Reading, Wish, as_wish, read_wish
 from orchestra.services.order_states import (
     NotTheRequester,
@@ -62,7 +62,6 @@ __all__ = [
     "expire_orders",
     "place_order",
     "plan_order",
-    "price_from",
     "request_retirement",
     "submit_order",
 ]

@@ -1,0 +1,1 @@
+"""The reads of the conductor's house, one file a noun."""
