@@ -14,6 +14,8 @@ from django.utils import timezone
 from django.utils.html import escape
 from django.utils.translation import gettext_lazy as _
 
+from inventory.foundation.errors import DomainError
+from inventory.foundation.forms import IdempotentFormMixin, PortalForm
 from inventory.foundation.models import Project
 from orchestra.choices import Environment, TokenScope
 from orchestra.models import OfferingVersion, Order
@@ -51,7 +53,7 @@ class YesNoField(forms.TypedChoiceField):
         )
 
 
-class RequestForm(forms.Form):
+class RequestForm(IdempotentFormMixin, PortalForm):
     """A request for a service: what it is for, how many, which choices, from when to when."""
 
     project = forms.ModelChoiceField(
@@ -77,7 +79,6 @@ class RequestForm(forms.Form):
     instances = forms.IntegerField(label=_("Copies"), min_value=1, initial=1)
     start_at = MomentField(label=_("Start"))
     end_at = MomentField(label=_("End"))
-    idempotency_key = forms.CharField(max_length=64, widget=forms.HiddenInput, required=False)
     version = forms.IntegerField(widget=forms.HiddenInput, required=False, min_value=1)
 
     def __init__(
@@ -142,8 +143,9 @@ class RequestForm(forms.Form):
             "end_at": data.get("end_at"),
         }
 
-    def take_faults(self, faults: Mapping[str, str]) -> None:
+    def refuse(self, error: DomainError) -> None:
         """Show a service's faults at their fields; what has none stands above the form."""
+        faults = error.fields or {"": error.message}
         for name, message in faults.items():
             if name not in self.fields:
                 self.add_error(None, message)
@@ -201,7 +203,7 @@ def _one_of(schema: Mapping[str, Any], options: dict[str, Any]) -> forms.Field:
     )
 
 
-class ReasonForm(forms.Form):
+class ReasonForm(IdempotentFormMixin, PortalForm):
     """Why something is done; `is_needed` makes it compulsory."""
 
     reason = forms.CharField(
@@ -244,7 +246,7 @@ class RetireForm(ReasonForm):
         return given
 
 
-class TokenForm(forms.Form):
+class TokenForm(PortalForm):
     """A new access token."""
 
     name = forms.CharField(

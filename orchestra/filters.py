@@ -1,0 +1,90 @@
+"""The filters of the lists of requests, applications, runs and services: page, CSV and API."""
+
+from typing import Any, ClassVar
+
+import django_filters
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+
+from inventory.foundation.filters import PortalFilterSet
+from inventory.foundation.models import Project
+from inventory.foundation.permissions import Action, projects_where
+from orchestra.choices import DeploymentState, Environment, OrderKind, OrderState, RunState
+from orchestra.models import Deployment, Order, Run
+
+
+def projects_seen(request: HttpRequest | None) -> QuerySet[Project]:
+    """Return the projects that a filter may name: those that the viewer sees."""
+    if request is None or not request.user.is_authenticated:
+        return Project.objects.none()
+    return projects_where(request.user, Action.PROJECT_VIEW).order_by("name", "pk")
+
+
+class NumberedFilterSet(PortalFilterSet):
+    """Also finds a thing by the number that the screen shows: R-000012, or the bare 12."""
+
+    number_prefix: ClassVar[str] = "R-"
+
+    def look_for(self, queryset: QuerySet[Any], _name: str, value: str) -> QuerySet[Any]:
+        """Take the prefix off before the words are looked for."""
+        text = value.strip()
+        if text.upper().startswith(self.number_prefix) and text[2:].isdecimal():
+            text = text[2:]
+        return super().look_for(queryset, _name, text)
+
+
+class OrderFilters(NumberedFilterSet):
+    """Filters of the list of requests."""
+
+    search = ("name", "application", "business_reason", "offering_version__offering__name")
+    state = django_filters.MultipleChoiceFilter(choices=OrderState, label=_("State"))
+    project = django_filters.ModelChoiceFilter(queryset=projects_seen, label=_("Project"))
+    kind = django_filters.ChoiceFilter(choices=OrderKind, label=_("Kind"))
+    environment = django_filters.ChoiceFilter(choices=Environment, label=_("Environment"))
+    mine = django_filters.BooleanFilter(method="asked_by_me", label=_("Asked by me"))
+
+    class Meta:
+        model = Order
+        fields: ClassVar = []
+
+    def asked_by_me(self, queryset: QuerySet[Order], _name: str, value: bool) -> QuerySet[Order]:
+        """Keep the viewer's own requests, or those of others."""
+        if value:
+            return queryset.filter(requester=self.request.user)
+        return queryset.exclude(requester=self.request.user)
+
+
+class DeploymentFilters(PortalFilterSet):
+    """Filters of the list of applications."""
+
+    search = ("name", "application", "offering_version__offering__name")
+    state = django_filters.MultipleChoiceFilter(choices=DeploymentState, label=_("State"))
+    project = django_filters.ModelChoiceFilter(queryset=projects_seen, label=_("Project"))
+    environment = django_filters.ChoiceFilter(choices=Environment, label=_("Environment"))
+
+    class Meta:
+        model = Deployment
+        fields: ClassVar = []
+
+
+class RunFilters(NumberedFilterSet):
+    """Filters of the list of progress."""
+
+    search = ("deployment__name", "deployment__application", "reason")
+    state = django_filters.MultipleChoiceFilter(choices=RunState, label=_("State"))
+    project = django_filters.ModelChoiceFilter(
+        "order__project", queryset=projects_seen, label=_("Project")
+    )
+    action = django_filters.ChoiceFilter(choices=OrderKind, label=_("Kind"))
+
+    class Meta:
+        model = Run
+        fields: ClassVar = []
+
+
+class CatalogueFilters(PortalFilterSet):
+    """Search and category of the catalogue."""
+
+    search = ("offering__name", "offering__summary", "offering__category", "resource_kind")
+    category = django_filters.AllValuesFilter("offering__category", label=_("Category"))

@@ -1,0 +1,128 @@
+"""The columns of the lists of requests, approvals, applications and progress."""
+
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
+
+from inventory.foundation.tables import (
+    BadgeColumn,
+    LinkColumn,
+    MoneyColumn,
+    PortalTable,
+    QuantityColumn,
+    TextColumn,
+    WhenColumn,
+)
+from orchestra.choices import DeploymentState, Environment, OrderKind, OrderState, RunState
+
+
+class ChoiceColumn(TextColumn):
+    """A value of a choices class, as its label."""
+
+    def __init__(self, *args: Any, choices: Any, **kwargs: Any) -> None:
+        self.choices = choices
+        super().__init__(*args, **kwargs)
+
+    def render(self, value: Any) -> str:
+        """Return the label, whether the value or its label came in."""
+        return str(dict(self.choices.choices).get(value, value))
+
+
+class NumberColumn(LinkColumn):
+    """The number that people read, R-000012, leading to the row's page."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, accessor="pk", order_by="pk", **kwargs)
+
+    def render(self, record: Any) -> Any:
+        """Draw the link with the number as its text."""
+        return super().render(str(record), record)
+
+    def value(self, **kwargs: Any) -> str:
+        """Return the number for the CSV file."""
+        return str(kwargs["record"])
+
+
+class OrderTable(PortalTable):
+    """Requests, newest first."""
+
+    caption = _("Requests")
+    number = NumberColumn(to="orchestra:request", verbose_name=_("Request"))
+    name = TextColumn(verbose_name=_("Name"))
+    service = TextColumn(
+        accessor="offering_version__offering__name", verbose_name=_("Service"), hide_narrow=True
+    )
+    instances = QuantityColumn(verbose_name=_("Copies"), hide_narrow=True)
+    kind = ChoiceColumn(choices=OrderKind, verbose_name=_("Kind"), hide_narrow=True)
+    project = TextColumn(accessor="project__name", verbose_name=_("Project"))
+    requester = TextColumn(
+        order_by="requester__display_name", verbose_name=_("Asked by"), hide_narrow=True
+    )
+    state = BadgeColumn(choices=OrderState, verbose_name=_("State"))
+    created_at = WhenColumn(verbose_name=_("Asked"), style="ago")
+
+    class Meta(PortalTable.Meta):
+        order_by = ("-number",)
+
+
+class InboxTable(PortalTable):
+    """What waits for the viewer's decision, oldest first."""
+
+    caption = _("Waiting for your decision")
+    number = NumberColumn(to="orchestra:approval", verbose_name=_("Request"))
+    name = TextColumn(verbose_name=_("Name"))
+    service = TextColumn(
+        accessor="offering_version__offering__name", verbose_name=_("Service"), hide_narrow=True
+    )
+    project = TextColumn(accessor="project__name", verbose_name=_("Project"))
+    requester = TextColumn(order_by="requester__display_name", verbose_name=_("Asked by"))
+    plan_monthly = MoneyColumn(currency="plan_currency", verbose_name=_("A month"))
+    end_at = WhenColumn(verbose_name=_("Ends"), style="day", hide_narrow=True)
+    created_at = WhenColumn(verbose_name=_("Waits since"), style="ago")
+
+    class Meta(PortalTable.Meta):
+        order_by = ("created_at",)
+
+
+class DeploymentTable(PortalTable):
+    """Applications, newest first."""
+
+    caption = _("Applications")
+    name = LinkColumn(to="orchestra:application", verbose_name=_("Name"))
+    application = TextColumn(verbose_name=_("Belongs to"), hide_narrow=True)
+    service = TextColumn(
+        accessor="offering_version__offering__name", verbose_name=_("Service"), hide_narrow=True
+    )
+    project = TextColumn(accessor="project__name", verbose_name=_("Project"))
+    environment = ChoiceColumn(choices=Environment, verbose_name=_("Environment"), hide_narrow=True)
+    copies = QuantityColumn(verbose_name=_("Copies"))
+    lease_end_at = WhenColumn(verbose_name=_("Ends"), style="day")
+    state = BadgeColumn(choices=DeploymentState, verbose_name=_("State"))
+
+    class Meta(PortalTable.Meta):
+        order_by = ("name",)
+
+
+class RunTable(PortalTable):
+    """Progress of requests, newest first."""
+
+    caption = _("Progress")
+    number = LinkColumn(
+        to="orchestra:run", accessor="pk", order_by="pk", verbose_name=_("Progress")
+    )
+    deployment = TextColumn(
+        accessor="deployment__name", order_by="deployment__name", verbose_name=_("Application")
+    )
+    project = TextColumn(
+        accessor="order__project__name", verbose_name=_("Project"), hide_narrow=True
+    )
+    action = ChoiceColumn(choices=OrderKind, verbose_name=_("Kind"))
+    requested_by = TextColumn(
+        order_by="requested_by__display_name", verbose_name=_("Asked by"), hide_narrow=True
+    )
+    created_at = WhenColumn(verbose_name=_("Started"), style="ago")
+    finished_at = WhenColumn(verbose_name=_("Ended"), style="ago", hide_narrow=True)
+    state = BadgeColumn(choices=RunState, verbose_name=_("State"))
+
+    class Meta(PortalTable.Meta):
+        order_by = ("-number",)

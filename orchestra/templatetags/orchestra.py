@@ -1,0 +1,59 @@
+"""How the conductor's pages write durations, amounts of capacity and states."""
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from django import template
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from inventory.foundation.templatetags.portal import quantity
+
+register = template.Library()
+
+
+@register.simple_tag
+def duration(start: datetime | None, end: datetime | None) -> str:
+    """Write how long something took: "4 s", "2 min 3 s", "1 h 20 min"; a dash where it never ran."""
+    if start is None or end is None:
+        return "–"
+    return span(end - start)
+
+
+def span(length: timedelta) -> str:
+    """Return a length of time in its two largest units."""
+    seconds = max(int(length.total_seconds()), 0)
+    if seconds < 1:
+        return _("under 1 s")
+    minutes, seconds = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    parts = [(days, _("d")), (hours, _("h")), (minutes, _("min")), (seconds, _("s"))]
+    while parts and not parts[0][0]:
+        parts.pop(0)
+    return " ".join(f"{number} {unit}" for number, unit in parts[:2] if number)
+
+
+@register.filter
+def minutes(number: int) -> str:
+    """Write a usual time of delivery: "about 5 minutes"."""
+    return ngettext("about %(n)d minute", "about %(n)d minutes", number) % {"n": number}
+
+
+@register.filter
+def share(part: Any, whole: Any) -> str:
+    """Return part of whole in percent, 0 to 100, as plain text for a drawing."""
+    if not whole or Decimal(whole) <= 0:
+        return "0"
+    percent = Decimal(part) * 100 / Decimal(whole)
+    return f"{min(max(percent, Decimal(0)), Decimal(100)):.1f}"
+
+
+@register.simple_tag
+def capacity(amount: Any, resource_class: Any) -> Any:
+    """Write an amount of a kind of capacity with its unit; MiB of 1,024 and more as GiB."""
+    unit = resource_class.unit
+    if unit == "MiB" and Decimal(amount) >= 1024:
+        return quantity(Decimal(amount) / 1024, "GiB")
+    return quantity(amount, "" if unit.lower() == resource_class.label.lower() else unit)
