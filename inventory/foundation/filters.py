@@ -1,4 +1,4 @@
-"""The base of every list's filters (one FilterSet serves the page, the CSV and the API), and ours."""
+"""The base of every list's filters: one FilterSet serves the page, the CSV and the API."""
 
 import operator
 from functools import reduce

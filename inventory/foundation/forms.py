@@ -1,4 +1,4 @@
-"""How forms look and behave everywhere: the renderer, the double-submit key, the stale-edit version."""
+"""How forms look and behave everywhere: renderer, double-submit key, version of an edit."""
 
 from typing import Any
 from uuid import uuid4

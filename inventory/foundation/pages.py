@@ -1,4 +1,4 @@
-"""The pages' three shapes, so that a house only says what is special: ListPage, DetailPage, FormPage.
+"""The pages' three shapes, so that a house only says what is special: list, detail, form.
 
 `docs/recipes/add-page.md` shows each of them in use.
 """
@@ -20,12 +20,14 @@ from django_filters import FilterSet
 from inventory.foundation.clock import database_now
 from inventory.foundation.errors import DomainError, InvalidInput, NotVisible
 from inventory.foundation.forms import PortalForm
+from inventory.foundation.idempotency import answer_once
 from inventory.foundation.models import User
 from inventory.foundation.permissions import Action, require_anywhere
 from inventory.foundation.tables import PortalTable, cell_text
 
 PAGE_SIZES = (25, 50, 100)
 MAX_ID = 2**63 - 1
+UNSIGNED = frozenset({"csrfmiddlewaretoken", "idempotency_key"})
 
 
 class PortalPage(View):
@@ -202,7 +204,7 @@ class DetailPage(PortalPage):
         """Return the rows that the viewer may see."""
         raise NotImplementedError
 
-    def get(self, request: HttpRequest, *_args: Any, **kwargs: Any) -> HttpResponse:
+    def get(self, _request: HttpRequest, *_args: Any, **kwargs: Any) -> HttpResponse:
         """Draw the object's page; the template reads it as `object`."""
         self.object = find(self.rows(), **kwargs)
         return self.page({"object": self.object})
@@ -217,6 +219,11 @@ def find(rows: QuerySet[Any], **names: Any) -> Any:
         message = "There is nothing at this address that you may see."
         raise NotVisible(message)
     return found
+
+
+def address_of(target: str | Model) -> str:
+    """Return where a finished form leads: an address, or the address of an object."""
+    return target if isinstance(target, str) else target.get_absolute_url()  # type: ignore[attr-defined]
 
 
 class FormPage(PortalPage):
@@ -247,7 +254,7 @@ class FormPage(PortalPage):
         """Make the one domain call; return the address to go to, or an object that has one."""
         raise NotImplementedError
 
-    def get(self, request: HttpRequest, *_args: Any, **_kwargs: Any) -> HttpResponse:
+    def get(self, _request: HttpRequest, *_args: Any, **_kwargs: Any) -> HttpResponse:
         """Show the form."""
         self.load()
         form = self.form_class(initial=self.initial(), **self.form_arguments())
@@ -262,15 +269,30 @@ class FormPage(PortalPage):
         if not form.is_valid():
             return self.form_answer(form, status=400)
         try:
-            target = self.act(form)
+            address = self.act_once(form)
         except NotVisible:
             raise
         except DomainError as error:
             return self.refused(form, error)
         if self.done:
             messages.success(request, self.done)
-        address = target if isinstance(target, str) else target.get_absolute_url()
         return HttpResponseRedirect(address)
+
+    def act_once(self, form: PortalForm) -> str:
+        """Act and return where to go; a form with an idempotency key acts once for each key."""
+        key = form.cleaned_data.get("idempotency_key")
+        if key is None:
+            return address_of(self.act(form))
+        sent = {name: values for name, values in self.request.POST.lists() if name not in UNSIGNED}
+        _status, answer, _again = answer_once(
+            user=self.viewer,
+            key=key,
+            scope=self.request.path,
+            content=sent,
+            at=database_now(),
+            do=lambda: (303, {"to": address_of(self.act(form))}),
+        )
+        return str(answer["to"])
 
     def refused(self, form: PortalForm, error: DomainError) -> HttpResponse:
         """Show the form again with the service's refusal; what was typed stays."""

@@ -75,6 +75,17 @@ def members_of(organisation: Organisation) -> QuerySet[User]:
     )
 
 
+def grants_to(*, user: User, at: datetime) -> QuerySet[RoleGrant]:
+    """Return the roles that a person holds at `at`, own and through groups."""
+    return (
+        RoleGrant.objects.filter(
+            Q(user=user) | Q(group__user=user), Q(expires_at=None) | Q(expires_at__gt=at)
+        )
+        .select_related("organisation", "project", "group")
+        .order_by("scope", "role", "pk")
+    )
+
+
 def visible_people(user: User) -> QuerySet[User]:
     """Return the people of all organisations in which the person may see people.
 

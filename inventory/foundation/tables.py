@@ -6,14 +6,14 @@ from decimal import Decimal
 from typing import Any, ClassVar
 
 import django_tables2
+from django.db.models import TextChoices
 from django.urls import NoReverseMatch, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from django_tables2.utils import Accessor
 
-from inventory.foundation.choices import ProjectStatus
-from inventory.foundation.templatetags.portal import NOTHING, badge, money, quantity, when
+from inventory.foundation.templatetags.portal import NOTHING, badge, money, quantity, status, when
 
 
 class TextColumn(django_tables2.Column):
@@ -57,19 +57,21 @@ class LinkColumn(TextColumn):
 
 
 class BadgeColumn(TextColumn):
-    """A status of a choices class (the field's value), drawn with its label and tone."""
+    """A status field of the row, drawn with its label and tone.
 
-    def __init__(self, *args: Any, choices: Any, **kwargs: Any) -> None:
+    `choices` is needed only for a value that is no field of a model (an annotation).
+    """
+
+    def __init__(self, *args: Any, choices: type[TextChoices] | None = None, **kwargs: Any) -> None:
         self.choices = choices
         super().__init__(*args, **kwargs)
 
-    def render(self, value: Any, record: Any, bound_column: Any) -> SafeString:
-        """Draw the badge from the raw value (django-tables2 hands over the label)."""
-        return badge(self.choices(Accessor(bound_column.accessor).resolve(record)))
-
-    def value(self, **kwargs: Any) -> Any:
-        """Return the label."""
-        return str(kwargs["value"])
+    def render(self, record: Any, bound_column: Any) -> SafeString:
+        """Draw the badge; the accessor may lead over relations ("order.state")."""
+        if self.choices is not None:
+            return badge(self.choices(Accessor(bound_column.accessor).resolve(record)))
+        *path, field = str(bound_column.accessor).replace("__", ".").split(".")
+        return status(Accessor(".".join(path)).resolve(record) if path else record, field)
 
 
 class MoneyColumn(TextColumn):
@@ -127,7 +129,7 @@ class PortalTable(django_tables2.Table):
 
 
 def cell_text(value: Any) -> str:
-    """Return a cell for a CSV file: numbers plain, times ISO 8601, text that no spreadsheet runs."""
+    """Return a cell of a CSV file: plain numbers, ISO 8601 times, text no spreadsheet runs."""
     if value is None or value is NOTHING or value == "":
         return ""
     if isinstance(value, bool):
@@ -154,7 +156,7 @@ class ProjectTable(PortalTable):
     deputy = TextColumn(verbose_name=_("Deputy"), hide_narrow=True)
     cost_centre = TextColumn(verbose_name=_("Cost centre"))
     end_date = WhenColumn(verbose_name=_("Ends on"), style="day")
-    status = BadgeColumn(choices=ProjectStatus, verbose_name=_("Status"))
+    status = BadgeColumn(verbose_name=_("Status"))
 
     class Meta(PortalTable.Meta):
         order_by = ("name",)

@@ -3,10 +3,12 @@
 import json
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import cache
 from typing import Any
 from uuid import uuid4
 
 from django import template
+from django.db.models import Model, TextChoices
 from django.forms import BoundField, CheckboxInput, RadioSelect, Select
 from django.templatetags.static import static
 from django.utils import timezone
@@ -125,6 +127,31 @@ def badge(value: Any, tone: str = "") -> SafeString:
     return format_html(
         '<span class="status status-{}">{}</span>', tone or getattr(value, "tone", "muted"), label
     )
+
+
+@register.simple_tag(name="status")
+def status_tag(of: Model, field: str = "status") -> SafeString:
+    """Draw the status that a field of an object holds."""
+    return status(of, field)
+
+
+def status(of: Model, field: str) -> SafeString:
+    """Return a field's status as markup, with the label and tone of the field's choices."""
+    value = getattr(of, field)
+    choices = choices_of(type(of), field)
+    return badge(choices(value) if choices else value)
+
+
+@cache
+def choices_of(model: type[Model], field: str) -> type[TextChoices] | None:
+    """Return the choices class of a model's field: the one whose values and labels it carries.
+
+    Django keeps only the pairs on the field, and a value read from the database is plain text.
+    """
+    values = [value for value, _label in model._meta.get_field(field).flatchoices]
+    matching = [kind for kind in TextChoices.__subclasses__() if kind.values == values]
+    toned = [kind for kind in matching if hasattr(kind, "tone")]
+    return next(iter(toned or matching), None)
 
 
 @register.filter
