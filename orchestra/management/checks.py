@@ -99,6 +99,8 @@ def _port() -> Finding:
     port: int = settings.PORT
     if programs.supervisor_pid(settings.VAR_DIR) is not None:
         return Finding("Port", True, f"{port} belongs to the portal")
+    if programs.leftovers(settings.VAR_DIR):
+        return Finding("Port", True, "an earlier start was killed; `make up` ends what it left")
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

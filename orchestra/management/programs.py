@@ -140,18 +140,26 @@ def stop_supervisor(var: Path) -> bool:
     return True
 
 
-def clear_leftovers(var: str | Path, name: str | None = None) -> int:
-    """End the processes that a killed supervisor of this `var`, or one program in it, left.
+def leftovers(var: str | Path, name: str | None = None) -> list[psutil.Process]:
+    """Return the processes started under this `var` (or one program's), apart from this one."""
+    return [process for process in psutil.process_iter() if _is_marked(process, str(var), name)]
 
-    Returns how many there were. Never called while the supervisor runs, but by the program `name`.
+
+def clear_leftovers(var: str | Path, name: str | None = None) -> int:
+    """End what a killed supervisor of this `var`, or one program in it, left; return how many.
+
+    They are killed, as they would be in a crash, but for the database, which is asked to stop.
+    Never called while the supervisor runs, except by the program `name` itself.
     """
-    left = [process for process in psutil.process_iter() if _is_marked(process, str(var), name)]
+    left = leftovers(var, name)
     for process in left:
-        _send(process, signal.SIGINT if process.name() == "postgres" else signal.SIGTERM)
+        with suppress(psutil.NoSuchProcess):
+            is_database = process.name() == "postgres"
+            process.send_signal(signal.SIGINT if is_database else signal.SIGKILL)
     _, stubborn = psutil.wait_procs(left, timeout=STOP_SECONDS)
     for process in stubborn:
-        _send(process, signal.SIGKILL)
-    psutil.wait_procs(stubborn, timeout=STOP_SECONDS)
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
     return len(left)
 
 
@@ -173,12 +181,6 @@ def _is_marked(process: psutil.Process, var: str, name: str | None) -> bool:
         return False
     ours = process.pid != os.getpid() and marks.get(MARK) == var
     return ours and (name is None or marks.get(NAME) == name)
-
-
-def _send(process: psutil.Process, number: signal.Signals) -> None:
-    """Send a signal to a process that may be gone by now."""
-    with suppress(psutil.NoSuchProcess):
-        process.send_signal(number)
 
 
 def _text(value: object) -> str:
