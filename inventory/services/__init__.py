@@ -6,6 +6,7 @@ from inventory.services.allocations import (
     expire_reservations,
     reserve,
 )
+from inventory.services.imports import Fault, ImportRefused, ImportReport, import_pool
 from inventory.services.pools import (
     InUse,
     create_pool,
@@ -23,6 +24,9 @@ from inventory.services.resources import ResourceGone, activate, create_resource
 
 __all__ = [
     "AlreadyReserved",
+    "Fault",
+    "ImportRefused",
+    "ImportReport",
     "InUse",
     "NoCapacity",
     "QuotaExceeded",
@@ -32,6 +36,7 @@ __all__ = [
     "create_provider",
     "create_resource",
     "expire_reservations",
+    "import_pool",
     "mark",
     "named_class",
     "named_trait",
