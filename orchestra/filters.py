@@ -55,6 +55,18 @@ class OrderFilters(NumberedFilterSet):
         return queryset.exclude(requester=self.request.user)
 
 
+class InboxFilters(NumberedFilterSet):
+    """Filters of what waits for a decision."""
+
+    search = ("name", "application", "business_reason", "requester__display_name")
+    project = django_filters.ModelChoiceFilter(queryset=projects_seen, label=_("Project"))
+    environment = django_filters.ChoiceFilter(choices=Environment, label=_("Environment"))
+
+    class Meta:
+        model = Order
+        fields: ClassVar = []
+
+
 class DeploymentFilters(PortalFilterSet):
     """Filters of the list of applications."""
 

@@ -6,7 +6,44 @@
 from django.contrib import admin
 from django.urls import URLPattern, include, path
 
-pages: list[URLPattern] = []
+from orchestra.views import applications, approvals, orders, runs, tokens
+from orchestra.views.catalogue import Catalogue
+from orchestra.views.connections import Connections
+from orchestra.views.health import HealthPage
+from orchestra.views.start import Start
+
+pages: list[URLPattern] = [
+    path("", Start.as_view(), name="start"),
+    path("catalogue/", Catalogue.as_view(), name="catalogue"),
+    path("catalogue/<slug:slug>/request/", orders.RequestNew.as_view(), name="request-new"),
+    path("catalogue/<slug:slug>/estimate/", orders.request_estimate, name="request-estimate"),
+    path("requests/", orders.Requests.as_view(), name="requests"),
+    path("requests/<int:pk>/", orders.RequestPage.as_view(), name="request"),
+    path("requests/<int:pk>/edit/", orders.RequestEdit.as_view(), name="request-edit"),
+    path("requests/<int:pk>/submit/", orders.request_submit, name="request-submit"),
+    path("requests/<int:pk>/cancel/", orders.request_cancel, name="request-cancel"),
+    path("approvals/", approvals.Approvals.as_view(), name="approvals"),
+    path("approvals/<int:pk>/", approvals.ApprovalPage.as_view(), name="approval"),
+    path("applications/", applications.Applications.as_view(), name="applications"),
+    path("applications/<int:pk>/", applications.ApplicationPage.as_view(), name="application"),
+    path(
+        "applications/<int:pk>/give-back/",
+        applications.ApplicationRetire.as_view(),
+        name="application-retire",
+    ),
+    path("progress/", runs.Runs.as_view(), name="runs"),
+    path("progress/<int:pk>/", runs.RunPage.as_view(), name="run"),
+    path("progress/<int:pk>/timeline/", runs.run_timeline, name="run-timeline"),
+    path("progress/<int:pk>/log/", runs.run_log, name="run-log"),
+    path("progress/<int:pk>/steer/", runs.run_steer, name="run-steer"),
+    path("progress/<int:pk>/steps/<int:step>/retry/", runs.step_retry, name="step-retry"),
+    path("progress/<int:pk>/steps/<int:step>/skip/", runs.step_skip, name="step-skip"),
+    path("progress/<int:pk>/steps/<int:step>/resolve/", runs.step_resolve, name="step-resolve"),
+    path("tokens/", tokens.Tokens.as_view(), name="tokens"),
+    path("tokens/<str:key>/revoke/", tokens.token_revoke, name="token-revoke"),
+    path("connections/", Connections.as_view(), name="connections"),
+    path("health/", HealthPage.as_view(), name="health"),
+]
 
 urlpatterns = [
     path("", include((pages, "orchestra"))),

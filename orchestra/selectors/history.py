@@ -1,4 +1,4 @@
-"""What happened lately, and since when something waits: read from the audit trail and the outbox."""
+"""What happened lately, and since when something waits: from the audit trail and the outbox."""
 
 from datetime import datetime
 

@@ -8,14 +8,12 @@ from django import template
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from inventory.foundation.templatetags.portal import quantity
-
 register = template.Library()
 
 
 @register.simple_tag
 def duration(start: datetime | None, end: datetime | None) -> str:
-    """Write how long something took: "4 s", "2 min 3 s", "1 h 20 min"; a dash where it never ran."""
+    """Write how long something took: "4 s", "2 min 3 s"; a dash where it never ran."""
     if start is None or end is None:
         return "–"
     return span(end - start)
@@ -48,12 +46,3 @@ def share(part: Any, whole: Any) -> str:
         return "0"
     percent = Decimal(part) * 100 / Decimal(whole)
     return f"{min(max(percent, Decimal(0)), Decimal(100)):.1f}"
-
-
-@register.simple_tag
-def capacity(amount: Any, resource_class: Any) -> Any:
-    """Write an amount of a kind of capacity with its unit; MiB of 1,024 and more as GiB."""
-    unit = resource_class.unit
-    if unit == "MiB" and Decimal(amount) >= 1024:
-        return quantity(Decimal(amount) / 1024, "GiB")
-    return quantity(amount, "" if unit.lower() == resource_class.label.lower() else unit)

@@ -1,0 +1,1 @@
+"""The conductor's pages, one file a noun."""

@@ -1,0 +1,136 @@
+"""Applications: what runs, what it holds and costs, and how it is given back."""
+
+from typing import Any, ClassVar
+
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from billing.selectors.resources import cost_of_resources
+from inventory.choices import ResourceStatus
+from inventory.foundation.clock import database_now
+from inventory.foundation.errors import InvalidInput
+from inventory.foundation.pages import FormPage, ListPage, PortalPage
+from inventory.foundation.permissions import Action, may, require
+from orchestra.choices import DeploymentState, Environment, OrderState, RunState
+from orchestra.filters import DeploymentFilters
+from orchestra.forms import RetireForm
+from orchestra.models import Deployment
+from orchestra.selectors.deployments import deployment_detail, visible_deployments
+from orchestra.selectors.orders import open_retirement
+from orchestra.services.deployments import request_retirement
+from orchestra.tables import DeploymentTable
+
+MAX_ID = 2**63 - 1
+
+
+class Applications(ListPage):
+    """The applications of the viewer's projects."""
+
+    title = gettext_lazy("Applications")
+    subtitle = gettext_lazy("What runs for your projects, and what ran.")
+    template_name = "orchestra/applications/list.html"
+    filterset_class = DeploymentFilters
+    table_class = DeploymentTable
+    empty_title = gettext_lazy("No applications yet")
+    empty_text = gettext_lazy("Request a service: it becomes an application when it is delivered.")
+    empty_icon = "layers"
+
+    def rows(self) -> QuerySet[Deployment]:
+        """Return the visible applications."""
+        return visible_deployments(self.viewer)
+
+
+class ApplicationPage(PortalPage):
+    """One application with its copies, requests, progress and cost."""
+
+    template_name = "orchestra/applications/detail.html"
+    http_method_names: ClassVar = ["get", "head", "options"]
+
+    def get(self, _request: HttpRequest, pk: int) -> HttpResponse:
+        """Draw the application."""
+        found = deployment_detail(user=self.viewer, deployment_id=min(pk, MAX_ID))
+        links = sorted(found.links.all(), key=lambda link: (link.component, link.index, link.pk))
+        sees_costs = may(self.viewer, Action.COST_VIEW, found.project)
+        at = database_now()
+        giving_back = open_retirement(found)
+        names: dict[str, Any] = {
+            "application": found,
+            "title": found.name,
+            "state": DeploymentState(found.state),
+            "environment": Environment(found.environment).label,
+            "copies": [(link, ResourceStatus(link.resource.status)) for link in links],
+            "orders": [
+                (order, OrderState(order.state))
+                for order in sorted(found.orders.all(), key=lambda one: -one.pk)
+            ],
+            "runs": [
+                (run, RunState(run.state))
+                for run in sorted(found.runs.all(), key=lambda one: -one.pk)
+            ],
+            "costs": (
+                cost_of_resources(resources=[link.resource for link in links], at=at)
+                if sees_costs
+                else None
+            ),
+            "giving_back": giving_back,
+            "may_retire": found.state == DeploymentState.LIVE
+            and giving_back is None
+            and may(self.viewer, Action.ORDER_PLACE, found.project),
+        }
+        return self.page(names)
+
+
+class ApplicationRetire(FormPage):
+    """Give an application back: names what is deleted, and wants its name typed."""
+
+    template_name = "orchestra/applications/retire.html"
+    form_class = RetireForm
+    submit = gettext_lazy("Give back and delete")
+
+    @property
+    def back(self) -> str:  # type: ignore[override]
+        """Return to the application."""
+        return reverse("orchestra:application", args=[self.kwargs["pk"]])
+
+    def load(self) -> None:
+        """Find the application and refuse who may not order in its project."""
+        pk = min(self.kwargs["pk"], MAX_ID)
+        self.found = deployment_detail(user=self.viewer, deployment_id=pk)
+        require(self.viewer, Action.ORDER_PLACE, self.found.project)
+        self.title = _("Give %s back") % self.found.name
+
+    def form_arguments(self) -> dict[str, Any]:
+        """Return the name that must be typed."""
+        return {"name": self.found.name}
+
+    def context(self) -> dict[str, Any]:
+        """Return what will be deleted."""
+        live = [
+            link for link in self.found.links.all() if link.resource.status != ResourceStatus.GONE
+        ]
+        return {
+            "application": self.found,
+            "live": sorted(live, key=lambda link: (link.component, link.index, link.pk)),
+            "costs": cost_of_resources(
+                resources=[link.resource for link in live], at=database_now()
+            )
+            if may(self.viewer, Action.COST_VIEW, self.found.project)
+            else None,
+        }
+
+    def act(self, form: RetireForm) -> str:  # type: ignore[override]
+        """Ask for it to be given back."""
+        try:
+            order = request_retirement(
+                deployment=self.found,
+                requester=self.viewer,
+                business_reason=form.cleaned_data["reason"],
+                at=database_now(),
+            )
+        except InvalidInput as error:
+            reason = error.fields.get("business_reason", error.message)
+            raise InvalidInput(error.message, fields={"reason": reason}) from error
+        return reverse("orchestra:request", args=[order.pk])

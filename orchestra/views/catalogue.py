@@ -1,0 +1,54 @@
+"""The catalogue: what may be ordered, with price, room and who must agree."""
+
+from typing import Any, ClassVar
+
+from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext_lazy as _
+
+from inventory.foundation.clock import database_now
+from inventory.foundation.pages import PortalPage
+from inventory.foundation.permissions import Action, projects_where
+from orchestra.filters import CatalogueFilters
+from orchestra.selectors.catalogue import catalogue
+from orchestra.services.catalogue import COUNT_UP_TO, cards
+
+SHOWN = 60
+
+
+class Catalogue(PortalPage):
+    """Cards of the services; search, category and the prices' project are in the address."""
+
+    title = _("Services")
+    subtitle = _("What you can request, what it costs, and how soon it is there.")
+    template_name = "orchestra/catalogue/list.html"
+    action = Action.PROJECT_VIEW
+    http_method_names: ClassVar = ["get", "head", "options"]
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        """Draw the cards."""
+        found = catalogue(self.viewer)
+        filters = CatalogueFilters(request.GET, queryset=found, request=request)
+        versions = list(filters.qs[:SHOWN]) if filters.is_valid() else []
+        places = projects_where(self.viewer, Action.ORDER_PLACE).select_related("organisation")
+        seen = projects_where(self.viewer, Action.PROJECT_VIEW).select_related("organisation")
+        mine = list(places.order_by("name", "pk")[:SHOWN])
+        project = next(
+            (one for one in mine if str(one.pk) == request.GET.get("project")),
+            mine[0] if mine else seen.order_by("name", "pk").first(),
+        )
+        shown = (
+            cards(project=project, versions=versions, at=database_now())
+            if project and versions
+            else []
+        )
+        names: dict[str, Any] = {
+            "filterset": filters,
+            "categories": list(filters.form.fields["category"].choices),
+            "cards": shown,
+            "project": project,
+            "projects": mine,
+            "may_request": bool(mine),
+            "counted": COUNT_UP_TO,
+            "is_filtered": any(request.GET.get(name) for name in ("q", "category")),
+        }
+        return self.page(names)
