@@ -1,0 +1,113 @@
+"""How the lists of money are narrowed: one set of filters for page, file and API."""
+
+from typing import Any, ClassVar
+
+import django_filters as filters
+from django import forms
+from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+
+from billing.choices import ChargeCategory, InvoiceState, PeriodState
+from billing.models import BillingAccount, BillingPeriod, Charge, Invoice, SkuPrice
+from billing.selectors import visible_accounts
+from inventory.foundation.errors import InvalidInput
+from inventory.foundation.filters import PortalFilterSet
+from inventory.foundation.models import Project
+from inventory.foundation.periods import parse_month
+from inventory.foundation.permissions import Action, projects_where
+
+
+def projects_of(request: HttpRequest | None) -> QuerySet[Project]:
+    """Return the projects that a filter may name: those whose costs the person sees."""
+    if request is None or not request.user.is_authenticated:
+        return Project.objects.none()
+    return projects_where(request.user, Action.COST_VIEW).order_by("name", "pk")
+
+
+def accounts_of(request: HttpRequest | None) -> QuerySet[BillingAccount]:
+    """Return the accounts that a filter may name: those that the person sees."""
+    if request is None or not request.user.is_authenticated:
+        return BillingAccount.objects.none()
+    return visible_accounts(request.user).order_by("name", "pk")
+
+
+class MonthField(forms.CharField):
+    """A month as YYYY-MM; the browser shows a picker where it has one."""
+
+    widget = forms.TextInput(attrs={"type": "month", "placeholder": "YYYY-MM"})
+
+    def clean(self, value: Any) -> Any:
+        """Return the first day of the month, None for nothing."""
+        text = super().clean(value)
+        if not text:
+            return None
+        try:
+            return parse_month(text)
+        except InvalidInput as error:
+            raise ValidationError(error.message) from error
+
+
+class MonthFilter(filters.Filter):
+    """Keep the rows of one month."""
+
+    field_class = MonthField
+
+
+class ChargeFilter(PortalFilterSet):
+    """By text, month, project, service, resource (its number), environment, kind of charge."""
+
+    search = ("description", "labels__resource", "labels__application", "sku__name")
+    month = MonthFilter("period__month", label=_("Month"))
+    project = filters.ModelChoiceFilter(queryset=projects_of, label=_("Project"))
+    account = filters.ModelChoiceFilter(queryset=accounts_of, label=_("Paying account"))
+    service = filters.CharFilter("sku__service_name", label=_("Service"), max_length=80)
+    item = filters.CharFilter("sku__code", label=_("Price item"), max_length=60)
+    resource = filters.NumberFilter(
+        "resource_id", label=_("Number of the resource"), min_value=1, max_value=2**63 - 1
+    )
+    environment = filters.CharFilter(
+        "labels__environment", label=_("Environment"), max_length=20
+    )
+    category = filters.ChoiceFilter(choices=ChargeCategory.choices, label=_("Kind of charge"))
+
+    class Meta:
+        model = Charge
+        fields: ClassVar = []
+
+
+class StatementFilter(PortalFilterSet):
+    """By number or account, month and state."""
+
+    search = ("number", "account__name", "account__code")
+    month = MonthFilter("period__month", label=_("Month"))
+    account = filters.ModelChoiceFilter(queryset=accounts_of, label=_("Paying account"))
+    state = filters.ChoiceFilter(choices=InvoiceState.choices, label=_("State"))
+
+    class Meta:
+        model = Invoice
+        fields: ClassVar = []
+
+
+class PriceFilter(PortalFilterSet):
+    """By text and service."""
+
+    search = ("sku__name", "sku__code", "sku__service_name")
+    service = filters.CharFilter("sku__service_name", label=_("Service"), max_length=80)
+
+    class Meta:
+        model = SkuPrice
+        fields: ClassVar = []
+
+
+class PeriodFilter(PortalFilterSet):
+    """By account, month and state."""
+
+    search = ("account__name", "account__code")
+    month = MonthFilter("month", label=_("Month"))
+    state = filters.ChoiceFilter(choices=PeriodState.choices, label=_("State"))
+
+    class Meta:
+        model = BillingPeriod
+        fields: ClassVar = []
