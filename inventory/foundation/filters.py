@@ -6,13 +6,29 @@ from typing import Any, ClassVar
 
 import django_filters
 from django import forms
-from django.db.models import Q, QuerySet
+from django.db.models import Field, Q, QuerySet
+from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from inventory.foundation.choices import ProjectStatus, Via
 from inventory.foundation.models import AuditEvent, Event, Project, User
+from inventory.foundation.selectors import visible_projects
 
 LONGEST_SEARCH = 200
+
+
+def projects_of_viewer(request: HttpRequest | None) -> QuerySet[Project]:
+    """Return the projects that the person who asks may see."""
+    return visible_projects(request.user) if request else Project.objects.none()  # type: ignore[arg-type]
+
+
+class ProjectChoice(django_filters.ModelChoiceFilter):
+    """Choose one of the projects that the viewer may see."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        kwargs.setdefault("queryset", projects_of_viewer)
+        kwargs.setdefault("label", _("Project"))
+        super().__init__(**kwargs)
 
 
 class PortalFilterSet(django_filters.FilterSet):
@@ -29,6 +45,22 @@ class PortalFilterSet(django_filters.FilterSet):
     """
 
     search: ClassVar[tuple[str, ...]] = ("name",)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """Call the empty choice by its meaning."""
+        super().__init__(*args, **kwargs)
+        for filter_ in self.filters.values():
+            if isinstance(filter_, django_filters.ChoiceFilter | django_filters.ModelChoiceFilter):
+                filter_.extra.setdefault("empty_label", _("Any"))
+
+    @classmethod
+    def filter_for_field(
+        cls, field: Field, field_name: str, lookup_expr: str | None = None
+    ) -> django_filters.Filter:
+        """Offer only visible projects: a choice must not tell what a person may not see."""
+        if lookup_expr in (None, "exact") and field.related_model is Project:
+            return ProjectChoice(field_name=field_name)
+        return super().filter_for_field(field, field_name, lookup_expr)
 
     q = django_filters.CharFilter(
         method="look_for",

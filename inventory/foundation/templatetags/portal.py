@@ -185,6 +185,12 @@ def as_json(value: Any) -> str:
 
 
 @register.filter
+def initials(person: Any) -> str:
+    """Return the first letters of a person's first two names."""
+    return "".join(word[0] for word in str(person).split()[:2]).upper()
+
+
+@register.filter
 def lookup(mapping: Any, key: Any) -> Any:
     """Return one item of a mapping."""
     return mapping.get(key)
