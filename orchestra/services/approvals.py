@@ -62,10 +62,17 @@ class NameTaken(Conflict):
 
 
 @transaction.atomic
-def submit_order(*, order: Order, actor: User, plan_sha256: str, at: datetime) -> Order:
+def submit_order(
+    *,
+    order: Order,
+    actor: User,
+    plan_sha256: str,
+    at: datetime,
+    effective_at: datetime | None = None,
+) -> Order:
     """Send a planned request. By rule it is approved and started here, else it waits for a person.
 
-    Sent twice it is the same request. Raises StaleEdit when the plan is not the latest one or the
+    `effective_at` is the business time of a replay or import (`Run.effective_at`). Sent twice it is the same request. Raises StaleEdit when the plan is not the latest one or the
     rules answer differently by now, PlanExpired, BudgetExceeded, NoCapacity or QuotaExceeded.
     """
     order = locked_for_requester(order, actor)
@@ -81,7 +88,7 @@ def submit_order(*, order: Order, actor: User, plan_sha256: str, at: datetime) -
             "decision. Plan it again to see which."
         )
         raise StaleEdit(message)
-    settle(order=order, plan=plan, actor=actor, at=at)
+    settle(order=order, plan=plan, actor=actor, at=at, effective_at=effective_at)
     return order
 
 
@@ -95,6 +102,7 @@ def decide(
     plan_sha256: str,
     at: datetime,
     on_behalf_of: User | None = None,
+    effective_at: datetime | None = None,
 ) -> Approval:
     """Approve or reject the plan with that hash; an approval starts the run at once.
 
@@ -136,11 +144,13 @@ def decide(
     _require_budget(order, plan, at)
     approval.save()
     record(order, "approve", at=at, actor=approver, reason=reason)
-    _start(order, plan, at)
+    _start(order, plan, at, effective_at)
     return approval
 
 
-def settle(*, order: Order, plan: Plan, actor: User, at: datetime) -> None:
+def settle(
+    *, order: Order, plan: Plan, actor: User, at: datetime, effective_at: datetime | None = None
+) -> None:
     """Send a locked request with its plan: by rule it is approved and starts, else it waits."""
     record(order, "submit", at=at, actor=actor)
     rule_id = policies.by_rule(plan.decisions)
@@ -160,10 +170,10 @@ def settle(*, order: Order, plan: Plan, actor: User, at: datetime) -> None:
     )
     with on_trail(replace(current_trail(), via=Via.RULE, actor=None, label=str(rule.policy))):
         record(order, "approve", at=at, reason=f"{rule.policy.name}, version {rule.number}")
-    _start(order, plan, at)
+    _start(order, plan, at, effective_at)
 
 
-def _start(order: Order, plan: Plan, at: datetime) -> None:
+def _start(order: Order, plan: Plan, at: datetime, effective_at: datetime | None) -> None:
     """Start the run of an approved plan in this transaction; what it cannot hold undoes it all."""
     _require_price(order, plan)
     order.decided_at = at
@@ -174,7 +184,7 @@ def _start(order: Order, plan: Plan, at: datetime) -> None:
         raise NameTaken(taken, fields={"name": taken})
     try:
         with transaction.atomic():
-            start_run(order=order, plan=plan, at=at)
+            start_run(order=order, plan=plan, at=at, effective_at=effective_at)
     except IntegrityError as error:
         if "deployment_name_unique_while_live" in str(error):
             raise NameTaken(taken, fields={"name": taken}) from error

@@ -31,7 +31,12 @@ class NotLive(Conflict):
 
 @transaction.atomic
 def request_retirement(
-    *, deployment: Deployment, requester: User, business_reason: str, at: datetime
+    *,
+    deployment: Deployment,
+    requester: User,
+    business_reason: str,
+    at: datetime,
+    effective_at: datetime | None = None,
 ) -> Order:
     """Ask to give an application back. A rule approves it, because it costs nothing, and it starts
     at once; without any rule it waits for an approver.
@@ -82,5 +87,5 @@ def request_retirement(
     plan = write_retirement(order, deployment, created_by=requester, at=at)
     move(order, OrderState.PLANNED)
     emit(order, "planned", at=at, plan=plan)
-    settle(order=order, plan=plan, actor=requester, at=at)
+    settle(order=order, plan=plan, actor=requester, at=at, effective_at=effective_at)
     return order
