@@ -6,20 +6,18 @@ from inventory.services.allocations import (
     expire_reservations,
     reserve,
 )
+from inventory.services.classes import named_class, named_trait, save_word, set_members
 from inventory.services.imports import Fault, ImportRefused, ImportReport, import_pool
-from inventory.services.pools import (
+from inventory.services.inventories import remove_inventory, set_inventory
+from inventory.services.pools import create_pool, require_pool, save_pool
+from inventory.services.providers import (
     InUse,
-    create_pool,
     create_provider,
-    named_class,
-    named_trait,
-    remove_inventory,
-    save_pool,
     save_provider,
-    set_inventory,
     set_provider_state,
+    set_traits,
 )
-from inventory.services.quotas import QuotaExceeded, set_quota
+from inventory.services.quotas import QuotaExceeded, remove_quota, set_quota
 from inventory.services.resources import ResourceGone, activate, create_resource, mark, release
 
 __all__ = [
@@ -42,10 +40,15 @@ __all__ = [
     "named_trait",
     "release",
     "remove_inventory",
+    "remove_quota",
+    "require_pool",
     "reserve",
     "save_pool",
     "save_provider",
+    "save_word",
     "set_inventory",
+    "set_members",
     "set_provider_state",
     "set_quota",
+    "set_traits",
 ]

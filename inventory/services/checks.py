@@ -1,5 +1,7 @@
 """Check a row by its own rules before it is written, so that people get words and no 500."""
 
+from typing import Any
+
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.db import models
 
@@ -26,3 +28,24 @@ def invalid(error: ValidationError) -> InvalidInput:
     }
     parts = [f"{name}: {text}" if name else text for name, text in fields.items()]
     return InvalidInput(" ".join(parts), fields=fields)
+
+
+def changes_of(instance: models.Model) -> dict[str, list[Any]]:
+    """Return what differs from the stored row, as field: [before, after], both readable.
+
+    Every filled field of a new row counts; computed fields do not.
+    """
+    stored = type(instance)._base_manager.filter(pk=instance.pk).first() if instance.pk else None
+    changes = {}
+    for field in instance._meta.concrete_fields:
+        if field.generated or field.primary_key or not field.editable:
+            continue
+        before = getattr(stored, field.attname) if stored is not None else None
+        after = getattr(instance, field.attname)
+        if before != after and not (stored is None and after in (None, "", {})):
+            changes[field.name] = [_plain(before), _plain(after)]
+    return changes
+
+
+def _plain(value: Any) -> Any:
+    return value if value is None or isinstance(value, bool | int | str | dict) else str(value)

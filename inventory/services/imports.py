@@ -42,13 +42,9 @@ from inventory.models import (
     Trait,
 )
 from inventory.selectors import lock_pool, lock_providers
-from inventory.services.pools import (
-    create_pool,
-    named_class,
-    named_trait,
-    require_pool,
-    set_inventory,
-)
+from inventory.services.classes import named_class, named_trait
+from inventory.services.inventories import set_inventory
+from inventory.services.pools import create_pool, require_pool
 from inventory.services.spans import capacities_of, open_spans
 
 TRACE_COLUMNS = frozenset({"sn", "cpu_milli", "memory_mib", "gpu", "model"})

@@ -38,12 +38,10 @@ def set_quota(
     negative limit or not exactly one holder; Forbidden for who does not run pools there. `actor`
     is None for the system itself.
     """
-    holder = project.organisation if project else organisation
-    if holder is None or (project and organisation):
+    if (project is None) == (organisation is None):
         message = "A quota is for one project or one organisation. Name exactly one."
         raise InvalidInput(message, fields={"project": message})
-    if actor is not None and holder.pk not in organisations_where(actor, Action.POOL_EDIT):
-        raise refusal(Action.POOL_EDIT)
+    _require(actor, project, organisation)
     quota = Quota.objects.select_for_update().filter(
         project=project, organisation=organisation, resource_class=resource_class
     ).first() or Quota(
@@ -66,6 +64,22 @@ def set_quota(
     return quota
 
 
+@transaction.atomic
+def remove_quota(*, quota: Quota, at: datetime, actor: User | None = None) -> None:
+    """Lift the limit."""
+    _require(actor, quota.project, quota.organisation)
+    record_audit(
+        action="quota.remove",
+        subject=quota,
+        at=at,
+        actor=actor,
+        project=quota.project,
+        organisation=quota.organisation,
+        changes={"limit": [quota.limit, None]},
+    )
+    quota.delete()
+
+
 def check_quotas(
     *, project: Project, asked: Mapping[str, int], start: datetime, end: datetime | None
 ) -> None:
@@ -82,6 +96,15 @@ def check_quotas(
         used = quota_peak(quota=quota, start=start, end=end)
         if used + amount > quota.limit:
             raise _exceeded(quota, used, amount)
+
+
+def _require(
+    actor: User | None, project: Project | None, organisation: Organisation | None
+) -> None:
+    """Quotas are set by who runs the pools of the holder's organisation."""
+    holder_id = project.organisation_id if project else organisation and organisation.pk
+    if actor is not None and holder_id not in organisations_where(actor, Action.POOL_EDIT):
+        raise refusal(Action.POOL_EDIT)
 
 
 def _exceeded(quota: Quota, used: int, asked: int) -> QuotaExceeded:
