@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 from django.conf import settings
 from django.db import connections
+from pytest_django import Settings
 
 pytest_plugins = ["tests.cast"]
 
@@ -48,3 +49,9 @@ def flush_as_owner(monkeypatch: pytest.MonkeyPatch) -> None:
                 cursor.execute(sql)
 
     monkeypatch.setattr(operations, "execute_sql_flush", as_owner)
+
+
+@pytest.fixture(autouse=True)
+def cheap_passwords(settings: Settings) -> None:
+    """Hash passwords fast: a test makes half a dozen people, and none of them is attacked."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

@@ -68,7 +68,7 @@ def run_in_progress(deployment: Deployment) -> Run | None:
 def lock_deployment(deployment_id: int) -> Deployment:
     """Return the application with its row locked until the transaction ends."""
     return (
-        Deployment.objects.select_for_update(of=("self",))
+        Deployment.objects.select_for_update(no_key=True, of=("self",))
         .select_related("project__organisation", "pool", "offering_version__offering", "owner")
         .get(pk=deployment_id)
     )

@@ -44,7 +44,7 @@ def order_detail(*, user: User, order_id: int) -> Order:
 def inbox(user: User) -> QuerySet[Order]:
     """Return what waits for a decision of this person, oldest first: never what they asked for.
 
-    `plan_monthly` and `plan_sha256` are those of the latest plan.
+    `plan_monthly`, `plan_currency` and `plan_sha256` are those of the latest plan.
     """
     latest = Plan.objects.filter(order=OuterRef("pk")).order_by("-number")
     return (
@@ -57,7 +57,17 @@ def inbox(user: User) -> QuerySet[Order]:
         .annotate(
             plan_monthly=Subquery(latest.values("monthly_cost")[:1]),
             plan_sha256=Subquery(latest.values("sha256")[:1]),
+            plan_currency=Subquery(latest.values("currency")[:1]),
         )
+        .order_by("created_at", "pk")
+    )
+
+
+def waiting_on_others(user: User) -> QuerySet[Order]:
+    """Return the person's own requests that somebody else must decide on, oldest first."""
+    return (
+        Order.objects.filter(state=OrderState.AWAITING_APPROVAL, requester=user)
+        .select_related("project", "offering_version__offering")
         .order_by("created_at", "pk")
     )
 
@@ -108,7 +118,7 @@ def open_retirement(deployment: Deployment) -> Order | None:
 def lock_order(order_id: int) -> Order:
     """Return the request with its row locked until the transaction ends."""
     return (
-        Order.objects.select_for_update(of=("self",))
+        Order.objects.select_for_update(no_key=True, of=("self",))
         .select_related(
             "project__organisation",
             "project__owner",
