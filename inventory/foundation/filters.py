@@ -51,7 +51,7 @@ class PortalFilterSet(django_filters.FilterSet):
         super().__init__(*args, **kwargs)
         for filter_ in self.filters.values():
             if isinstance(filter_, django_filters.ChoiceFilter | django_filters.ModelChoiceFilter):
-                filter_.extra.setdefault("empty_label", _("Any"))
+                filter_.extra["empty_label"] = _("Any")
 
     @classmethod
     def filter_for_field(

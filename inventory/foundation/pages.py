@@ -6,6 +6,7 @@
 import csv
 from collections.abc import Iterable, Iterator
 from typing import Any, ClassVar
+from uuid import uuid4
 
 from django.contrib import messages
 from django.core.paginator import Page, Paginator
@@ -18,7 +19,7 @@ from django.views import View
 from django_filters import FilterSet
 
 from inventory.foundation.clock import database_now
-from inventory.foundation.errors import DomainError, InvalidInput, NotVisible
+from inventory.foundation.errors import DomainError, InvalidInput, NotVisible, StaleEdit
 from inventory.foundation.forms import PortalForm
 from inventory.foundation.idempotency import answer_once
 from inventory.foundation.models import User
@@ -297,7 +298,22 @@ class FormPage(PortalPage):
     def refused(self, form: PortalForm, error: DomainError) -> HttpResponse:
         """Show the form again with the service's refusal; what was typed stays."""
         form.refuse(error)
-        return self.form_answer(form, status=error.status, error=error)
+        form.data = form.data.copy()
+        theirs = self.changed_meanwhile(form) if isinstance(error, StaleEdit) else []
+        if "idempotency_key" in form.fields:
+            form.data["idempotency_key"] = uuid4().hex
+        return self.form_answer(form, status=error.status, theirs=theirs)
+
+    def changed_meanwhile(self, form: PortalForm) -> list[tuple[str, Any]]:
+        """Return (label, value now) of what differs; the next save builds on it knowingly."""
+        self.load()
+        now = self.initial()
+        form.data["version"] = now["version"]
+        return [
+            (str(field.label), now[name])
+            for name, field in form.fields.items()
+            if name in now and name != "version" and now[name] != form.cleaned_data.get(name)
+        ]
 
     def form_answer(self, form: PortalForm, status: int = 200, **extra: Any) -> HttpResponse:
         """Draw the form's page."""

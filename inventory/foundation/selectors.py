@@ -75,6 +75,21 @@ def members_of(organisation: Organisation) -> QuerySet[User]:
     )
 
 
+def members_of_any(organisations: QuerySet[Organisation]) -> QuerySet[User]:
+    """Return the active people of several organisations, each with those above it, by name."""
+    lines = {pk for organisation in organisations for pk in ancestry(organisation)}
+    return (
+        User.objects.filter(memberships__organisation_id__in=lines, is_active=True)
+        .distinct()
+        .order_by("display_name", "username")
+    )
+
+
+def organisations_for(user: User, action: Action) -> QuerySet[Organisation]:
+    """Return the organisations in which the person holds the action, by name."""
+    return Organisation.objects.filter(pk__in=organisations_where(user, action)).order_by("name")
+
+
 def grants_to(*, user: User, at: datetime) -> QuerySet[RoleGrant]:
     """Return the roles that a person holds at `at`, own and through groups."""
     return (

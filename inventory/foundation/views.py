@@ -1,10 +1,11 @@
 """The cellar's pages: sign-in, people, audit, events, search, errors and the demo's role switch."""
 
 import re
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlencode
 
 from django.conf import settings
+from django.contrib import messages
 from django.contrib.auth import login
 from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.views import LoginView
@@ -16,15 +17,23 @@ from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
-from inventory.foundation import selectors
+from inventory.foundation import selectors, services
 from inventory.foundation.clock import database_now
 from inventory.foundation.context import DEMO_ROLES
 from inventory.foundation.filters import AuditFilters, EventFilters, PersonFilters, ProjectFilters
+from inventory.foundation.forms import (
+    EditProjectForm,
+    GrantForm,
+    NewProjectForm,
+    PortalForm,
+    ProfileForm,
+)
 from inventory.foundation.models import AuditEvent, Event, Project, User
-from inventory.foundation.pages import DetailPage, ListPage, PortalPage
-from inventory.foundation.permissions import Action, may
+from inventory.foundation.pages import DetailPage, FormPage, ListPage, PortalPage, find
+from inventory.foundation.permissions import Action, may, may_anywhere, require
 from inventory.foundation.tables import AuditTable, EventTable, PersonTable, ProjectTable
 
+KEY = "idempotency_key"
 # What `?q=` of the search box may name: a word and a number lead straight to the object.
 FINDABLE: tuple[tuple[str, str, str], ...] = (
     ("request", "orchestra:request", "orchestra:requests"),
@@ -60,6 +69,10 @@ class ProjectList(ListPage):
         """Return the visible projects."""
         return selectors.visible_projects(self.viewer)
 
+    def context(self) -> dict[str, Any]:
+        """Say whether the viewer may open one."""
+        return {"may_create": may_anywhere(self.viewer, Action.PROJECT_CREATE)}
+
 
 class ProjectPage(DetailPage):
     """One project: who answers for it, who works in it, who pays."""
@@ -77,6 +90,125 @@ class ProjectPage(DetailPage):
             "grants": selectors.grants_of(project=self.object, at=database_now()),
             "may_edit": may(self.viewer, Action.PROJECT_EDIT, self.object),
         }
+
+
+class ProjectFormPage(FormPage):
+    """What the forms about one project share: the project, and who may change it."""
+
+    def load(self) -> None:
+        """Find the project among the visible ones and permit its change."""
+        self.subject: Project = find(selectors.visible_projects(self.viewer), pk=self.kwargs["pk"])
+        require(self.viewer, Action.PROJECT_EDIT, self.subject)
+        self.back = reverse("foundation:project", args=[self.subject.pk])
+
+    def form_arguments(self) -> dict[str, Any]:
+        """Offer the people of the project's organisation."""
+        return {"people": selectors.members_of(self.subject.organisation)}
+
+    def context(self) -> dict[str, Any]:
+        """Name the project on the page."""
+        return {"subtitle": self.subject.name}
+
+
+class EditProject(ProjectFormPage):
+    """Change a project."""
+
+    title = _("Edit the project")
+    form_class = EditProjectForm
+    done = _("The project is saved.")
+
+    def initial(self) -> dict[str, Any]:
+        """Show what it is now."""
+        return {name: getattr(self.subject, name) for name in (*services.PROJECT_FIELDS, "version")}
+
+    def act(self, form: PortalForm) -> str:
+        """Save it."""
+        changes = dict(form.cleaned_data)
+        services.edit_project(
+            project=self.subject,
+            actor=self.viewer,
+            version=changes.pop("version"),
+            changes=changes,
+            at=database_now(),
+        )
+        return self.back
+
+
+class NewProject(FormPage):
+    """Open a project."""
+
+    title = _("New project")
+    subtitle = _("A project holds resources. Two people answer for it, a cost centre pays.")
+    action = Action.PROJECT_CREATE
+    form_class = NewProjectForm
+    submit = _("Open the project")
+    done = _("The project is open.")
+
+    def load(self) -> None:
+        """Know the organisations in which the viewer may open one."""
+        self.back = reverse("foundation:projects")
+        self.organisations = selectors.organisations_for(self.viewer, Action.PROJECT_CREATE)
+
+    def form_arguments(self) -> dict[str, Any]:
+        """Offer these organisations and their people."""
+        people = selectors.members_of_any(self.organisations)
+        return {"organisations": self.organisations, "people": people}
+
+    def act(self, form: PortalForm) -> str:
+        """Open it."""
+        values = {name: value for name, value in form.cleaned_data.items() if name != KEY}
+        project = services.create_project(**values, actor=self.viewer, at=database_now())
+        return reverse("foundation:project", args=[project.pk])
+
+
+class GrantRole(ProjectFormPage):
+    """Give a person a role in a project."""
+
+    title = _("Give a role")
+    form_class = GrantForm
+    submit = _("Give the role")
+    done = _("The role is given.")
+
+    def act(self, form: PortalForm) -> str:
+        """Grant it."""
+        values = {name: value for name, value in form.cleaned_data.items() if name != KEY}
+        services.grant_role(**values, project=self.subject, actor=self.viewer, at=database_now())
+        return self.back
+
+
+@require_POST
+def revoke(request: HttpRequest, pk: int, grant: int) -> HttpResponse:
+    """Take a role in a project away."""
+    viewer = cast("User", request.user)
+    project = find(selectors.visible_projects(viewer), pk=pk)
+    held = find(project.role_grants.all(), pk=grant)
+    services.revoke_role(
+        grant=held, actor=viewer, at=database_now(), reason=request.POST.get("reason", "")[:500]
+    )
+    messages.success(request, _("The role is taken away."))
+    return redirect("foundation:project", pk)
+
+
+class Profile(FormPage):
+    """A person's own name, time zone and colours."""
+
+    title = _("My profile")
+    template_name = "foundation/profile.html"
+    form_class = ProfileForm
+    done = _("Your profile is saved.")
+
+    def initial(self) -> dict[str, Any]:
+        """Show what it is now."""
+        return {name: getattr(self.viewer, name) for name in services.PROFILE_FIELDS}
+
+    def context(self) -> dict[str, Any]:
+        """Add the viewer's roles."""
+        return {"grants": selectors.grants_to(user=self.viewer, at=database_now())}
+
+    def act(self, form: PortalForm) -> str:
+        """Save it."""
+        services.update_profile(user=self.viewer, changes=form.cleaned_data, at=database_now())
+        return reverse("foundation:profile")
 
 
 class PersonList(ListPage):

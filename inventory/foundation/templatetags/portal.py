@@ -1,6 +1,7 @@
 """How amounts, times and controls are written on screen: one spelling for every page."""
 
 import json
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import cache
@@ -13,7 +14,7 @@ from django.forms import BoundField, CheckboxInput, RadioSelect, Select
 from django.templatetags.static import static
 from django.utils import timezone
 from django.utils.formats import date_format, number_format
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.timesince import timesince, timeuntil
 from django.utils.translation import gettext as _
@@ -158,8 +159,10 @@ def choices_of(model: type[Model], field: str) -> type[TextChoices] | None:
 def control(field: BoundField) -> SafeString:
     """Draw a form field's control with the classes of the kit."""
     widget = field.field.widget
-    if isinstance(widget, RadioSelect) or getattr(widget, "allow_multiple_selected", False):
-        return field.as_widget(attrs={"class": "form-check-input"} if field.use_fieldset else None)
+    if field.use_fieldset and isinstance(
+        widget, RadioSelect
+    ):  # and boxes of which one may tick many
+        return format_html("<div>{}</div>", format_html_join("", "{}", _choices(field)))
     if isinstance(widget, CheckboxInput):
         name = "form-check-input"
     elif isinstance(widget, Select):
@@ -170,6 +173,16 @@ def control(field: BoundField) -> SafeString:
         name += " is-invalid"
     given = widget.attrs.get("class", "")
     return field.as_widget(attrs={"class": f"{name} {given}".strip()})
+
+
+def _choices(field: BoundField) -> Iterator[tuple[SafeString]]:
+    for choice in field.subwidgets:
+        choice.data["attrs"]["class"] = "form-check-input"
+        yield (
+            format_html(
+                '<label class="check">{}<span>{}</span></label>', choice.tag(), choice.choice_label
+            ),
+        )
 
 
 @register.filter
