@@ -118,6 +118,9 @@ AUTH_PASSWORD_VALIDATORS = [
         "NumericPasswordValidator",
     )
 ]
+CSRF_FAILURE_VIEW = "inventory.foundation.views.csrf_failure"
+# Numbers beside entries of the navigation: a URL name and the selector whose rows are counted.
+PORTAL_NAV_COUNTS = {"orchestra:approvals": "orchestra.selectors.orders.inbox"}
 LOGIN_URL = "foundation:login"
 LOGIN_REDIRECT_URL = "orchestra:start"
 LOGOUT_REDIRECT_URL = "foundation:login"
