@@ -6,7 +6,7 @@ from typing import Any
 
 from django import template
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, ngettext
 
 register = template.Library()
 
@@ -40,9 +40,38 @@ def minutes(number: int) -> str:
 
 
 @register.filter
+def days(hours: Decimal) -> int:
+    """Return the days of a month from its hours; a change of the clock adds or takes one hour."""
+    return round(hours / 24)
+
+
+@register.simple_tag
 def share(part: Any, whole: Any) -> str:
     """Return part of whole in percent, 0 to 100, as plain text for a drawing."""
     if not whole or Decimal(whole) <= 0:
         return "0"
     percent = Decimal(part) * 100 / Decimal(whole)
     return f"{min(max(percent, Decimal(0)), Decimal(100)):.1f}"
+
+
+DEEDS = {
+    "order.place": gettext_lazy("Asked for"),
+    "order.edit": gettext_lazy("Changed"),
+    "order.plan": gettext_lazy("Planned"),
+    "order.refuse": gettext_lazy("Did not fit"),
+    "order.submit": gettext_lazy("Sent"),
+    "order.approve": gettext_lazy("Approved"),
+    "order.reject": gettext_lazy("Rejected"),
+    "order.cancel": gettext_lazy("Cancelled"),
+    "order.expire": gettext_lazy("Expired"),
+    "order.fulfilling": gettext_lazy("Delivery began"),
+    "order.fulfilled": gettext_lazy("Delivered"),
+    "order.failed": gettext_lazy("Could not be delivered"),
+    "order.cancelled": gettext_lazy("Undone"),
+}
+
+
+@register.filter
+def happened(action: str) -> str:
+    """Write an audit entry's action in people's words."""
+    return str(DEEDS.get(action, action.partition(".")[2].replace("_", " ").capitalize()))

@@ -17,6 +17,7 @@ from inventory.foundation.clock import database_now
 from inventory.foundation.errors import DomainError
 from inventory.foundation.idempotency import KeyReused, answer_once
 from inventory.foundation.pages import FormPage, ListPage, PortalPage, find
+from inventory.foundation.periods import zone_named
 from inventory.foundation.permissions import Action, may, projects_where, require_anywhere
 from inventory.selectors import pools_where
 from orchestra.blueprints import instance_names
@@ -220,13 +221,25 @@ def request_estimate(request: HttpRequest, slug: str) -> HttpResponse:
             at=database_now(),
             **form.wish(),
         )
-    names = {
-        "estimate": found,
-        "hints": hints(form, found, order),
-        "project": project,
-        "version": version,
-    }
+    names = {"estimate": found, "hints": hints(form, found, order), "version": version}
+    if found is not None:
+        names |= drawn(found)
     return render(request, "orchestra/orders/form.html#estimate", names)
+
+
+def drawn(found: Estimate) -> dict[str, Any]:
+    """Return what the estimate's drawing needs beside its figures."""
+    names: dict[str, Any] = {"clock_changes": False, "budget_used": 0, "budget_tone": "info"}
+    if found.end_at is not None:
+        zone = zone_named(found.zone)
+        start = found.start_at or database_now()
+        both = (start.astimezone(zone).utcoffset(), found.end_at.astimezone(zone).utcoffset())
+        names["clock_changes"] = both[0] != both[1]
+    if found.budget is not None:
+        names["budget_used"] = found.budget.amount - found.budget.free
+        is_over = found.budget_after is not None and found.budget_after < 0
+        names["budget_tone"] = "bad" if is_over else "info"
+    return names
 
 
 def edited_order(request: HttpRequest) -> Order | None:
