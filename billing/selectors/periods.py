@@ -64,3 +64,16 @@ def periods_of(*, month: date) -> QuerySet[BillingPeriod]:
         .select_related("account__entity", "account__organisation")
         .order_by("account__code")
     )
+
+
+def lock_periods(*, month: date, account: BillingAccount | None = None) -> list[BillingPeriod]:
+    """Lock the month's periods in primary-key order, so that nobody rates them meanwhile."""
+    periods = BillingPeriod.objects.filter(month=month.replace(day=1))
+    if account is not None:
+        periods = periods.filter(account=account)
+    return list(
+        periods.select_for_update(of=("self",))
+        .select_related("account__entity", "account__organisation")
+        .prefetch_related("invoices")
+        .order_by("pk")
+    )
