@@ -72,8 +72,9 @@ def submit_order(
 ) -> Order:
     """Send a planned request. By rule it is approved and started here, else it waits for a person.
 
-    `effective_at` is the business time of a replay or import (`Run.effective_at`). Sent twice it is the same request. Raises StaleEdit when the plan is not the latest one or the
-    rules answer differently by now, PlanExpired, BudgetExceeded, NoCapacity or QuotaExceeded.
+    `effective_at` is the business time of a replay or import (`Run.effective_at`). Sent twice it is
+    the same request. Raises StaleEdit when the plan is not the latest one or the rules answer
+    differently by now, PlanExpired, BudgetExceeded, NoCapacity or QuotaExceeded.
     """
     order = locked_for_requester(order, actor)
     plan = _bound_plan(order, plan_sha256)
