@@ -170,7 +170,7 @@ def _reasons(rule: Mapping[str, Any], case: Case) -> list[str]:
     if case.end is None:
         reasons.append("no end date")
     elif not is_short(start=case.start, end=case.end, days=days, zone=case.zone):
-        reasons.append(f"longer than {days} days")
+        reasons.append(f"longer than {days} day{'s' if days > 1 else ''}")
     if rule["within_budget"]:
         reason = budget_reason(budget=case.budget, cost=case.cost, currency=case.currency)
         reasons += [reason] if reason else []

@@ -151,14 +151,16 @@ def _pools(
         return pools
     if wanted.organisation_id not in line:
         reading.faults["pool"] = f"{wanted} is not offered to {project.organisation}."
-    elif not version.pools.filter(pk=wanted.pk).exists():
+        return []
+    pool = version.pools.filter(pk=wanted.pk).first()
+    if pool is None:
         reading.faults["pool"] = f"{wanted} does not deliver {version.offering}."
-    elif not wanted.is_open:
-        reading.faults["pool"] = f"{wanted} takes no requests now. Choose another pool."
-    elif not pools_of(version).filter(pk=wanted.pk).exists():
-        reading.faults["pool"] = f"{wanted} is not connected yet. Ask its operator."
+    elif not pool.is_open:
+        reading.faults["pool"] = f"{pool} takes no requests now. Choose another pool."
+    elif not pools_of(version).filter(pk=pool.pk).exists():
+        reading.faults["pool"] = f"{pool} is not connected yet. Ask its operator."
     else:
-        return [wanted]
+        return [pool]
     return []
 
 
