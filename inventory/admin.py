@@ -40,7 +40,7 @@ from inventory.services import (
 
 def person(request: HttpRequest) -> User:
     """Return who is at the desk; the admin lets nobody in who has not signed in."""
-    return cast(User, request.user)
+    return cast("User", request.user)
 
 
 class Kept(admin.ModelAdmin):
