@@ -1,5 +1,7 @@
 """The cellar in the stock administration: people and roles to edit, records to read only."""
 
+# ruff: noqa: ARG002 - the administration fixes the arguments
+
 from typing import Any
 
 from django import forms
@@ -78,6 +80,7 @@ class PersonAdmin(AuditedAdmin, UserAdmin):
 
     list_display = ("username", "display_name", "email", "is_active", "is_staff", "last_login")
     search_fields = ("username", "display_name", "email")
+    filter_horizontal = ()
     fieldsets = (
         (None, {"fields": ("username", "password")}),
         ("Person", {"fields": ("display_name", "email", "time_zone", "theme")}),

@@ -1,8 +1,18 @@
 // Draws the figures of a page from their JSON. Colours come from CSS, so charts follow the theme.
 const loading = new Map();
 
+// Plotly writes style rules into the page unless an element of this name forbids it (the policy would);
+// static/css/components.css holds the few that are needed.
+const forbidStyles = () => {
+  const mark = document.createElement("meta");
+  mark.id = "plotly.js-style-global";
+  mark.className = "no-inline-styles";
+  document.head.append(mark);
+};
+
 const load = (address) => {
   if (!loading.has(address)) {
+    forbidStyles();
     loading.set(address, new Promise((resolve, reject) => {
       const script = document.createElement("script");
       script.src = address;
