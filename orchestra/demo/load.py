@@ -10,7 +10,7 @@ from billing.services import close_period, rate_open_periods
 from inventory.foundation.choices import Via
 from inventory.foundation.errors import Conflict
 from inventory.foundation.models import Organisation, User
-from inventory.foundation.periods import day_start, month_bounds, month_of, previous_month
+from inventory.foundation.periods import day_start, month_bounds, previous_month, zone_named
 from inventory.foundation.trail import Trail, on_trail
 from inventory.models import Pool
 from orchestra import engine
@@ -177,6 +177,8 @@ class Teller:
 
 
 def demo_day(now: datetime) -> date:
-    """Return the day that the demo stands on when none is named: today in the demo's zone."""
-    month = month_of(now, ZONE)
-    return month + (now - month_bounds(month, ZONE)[0])
+    """Return the day that the demo stands on when none is named: yesterday in the demo's zone.
+
+    So nothing in it lies in the future, whatever the hour.
+    """
+    return (now.astimezone(zone_named(ZONE)) - timedelta(days=1)).date()

@@ -18,7 +18,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Take the day that the demo stands on."""
-        parser.add_argument("--as-of", metavar="YYYY-MM-DD", help="the demo's day (today)")
+        parser.add_argument("--as-of", metavar="YYYY-MM-DD", help="the demo's day (yesterday)")
         parser.add_argument("--logins", action="store_true", help="only print who may sign in")
 
     def handle(self, *_args: Any, **options: Any) -> None:
