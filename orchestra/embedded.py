@@ -14,7 +14,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -162,34 +162,43 @@ def prepare(var: Path) -> list[str]:
     return [*_as_server_user(folder), str(programs / "postgres"), "-D", str(data), *options]
 
 
-def start(var: Path) -> bool:
-    """Start the server in the background; return False when it was running already."""
-    if server_pid(var) is not None:
-        wait_until_ready(var)
+def start(var: Path, seconds: int = 60) -> bool:
+    """Start the server in the background; return False when it was running already.
+
+    Returns when the server answers (after a crash it replays its log first).
+    """
+    deadline = time.monotonic() + seconds
+    started = False
+    while not _answers(var):
+        if time.monotonic() > deadline:
+            message = f"The embedded database does not answer; read {var}/postgres.log."
+            raise EmbeddedServerError(message)
+        if server_pid(var) is None:
+            started = True
+            _launch(var)
+        time.sleep(0.05)
+    return started
+
+
+def _answers(var: Path) -> bool:
+    """Tell whether the server takes a connection."""
+    address = f"postgresql://{APPLICATION_ROLE}@/orchestra?host={socket_folder(var)}"
+    try:
+        psycopg.connect(address, connect_timeout=5).close()
+    except psycopg.OperationalError:
         return False
-    command = prepare(var)
-    with (var / "postgres.log").open("ab") as log:
-        subprocess.Popen(  # noqa: S603 - our own command
-            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
-        )
-    wait_until_ready(var)
     return True
 
 
-def wait_until_ready(var: Path, seconds: int = 60) -> None:
-    """Return when the server answers (after a crash it replays its log first)."""
-    deadline = time.monotonic() + seconds
-    address = f"postgresql://{APPLICATION_ROLE}@/orchestra?host={socket_folder(var)}"
-    while True:
-        try:
-            psycopg.connect(address, connect_timeout=5).close()
-        except psycopg.OperationalError as error:
-            if time.monotonic() > deadline:
-                message = f"The embedded database does not answer; read {var}/postgres.log."
-                raise EmbeddedServerError(message) from error
-            time.sleep(0.05)
-        else:
-            return
+def _launch(var: Path) -> None:
+    """Start the server process; it ends at once while a killed one's children still hold memory."""
+    command = prepare(var)
+    with (var / "postgres.log").open("ab") as log:
+        process = subprocess.Popen(  # noqa: S603 - our own command
+            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+        )
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(timeout=0.3)
 
 
 def stop(var: Path, seconds: int = 30) -> bool:
@@ -240,9 +249,10 @@ def _create_cluster(programs: Path, data: Path) -> None:
         "--locale-provider=builtin",
         "--builtin-locale=C.UTF-8",  # the same order of names on every machine
         "--no-instructions",
+        "--no-sync",  # seconds on a busy disk, for a database that can be made again
     ]
     initdb = [*prefix, str(programs / "initdb"), "-D", str(data), *arguments]
-    single = [*prefix, str(programs / "postgres"), "--single", "-D", str(data), "postgres"]
+    single = [*prefix, str(programs / "postgres"), "--single", "-F", "-D", str(data), "postgres"]
     for command, text in ((initdb, ""), (single, FIRST_STATEMENTS)):
         done = subprocess.run(  # noqa: S603 - our own command
             command, input=text, capture_output=True, text=True, check=False
