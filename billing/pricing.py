@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Context, Decimal, Inexact, InvalidOperation
 from fractions import Fraction
+from itertools import pairwise
 from math import gcd, lcm
 
 from billing.choices import PriceBase, PriceModel, Rounding
@@ -189,6 +190,26 @@ def round_to_total(
     exact = [Fraction(amount) * 10**decimals for amount in amounts.values()]
     counts = _hand_out(exact, _units(total, decimals))
     return {key: _decimal(count, decimals) for key, count in zip(amounts, counts, strict=True)}
+
+
+def split_over_time(
+    *, cost: Decimal, start: datetime, end: datetime, edges: Sequence[datetime]
+) -> list[Decimal]:
+    """Split the cost of [start, end) at the edges inside it, by exact seconds, to ten decimals.
+
+    One share more than edges; the shares add up to the cost exactly (differences of one counter).
+    """
+    whole = seconds_between(start, end)
+    instants = [start, *edges, end]
+    counter = [
+        _round_units(
+            Fraction(cost) * seconds_between(start, instant) / whole,
+            Rounding.HALF_UP,
+            COST_DECIMALS,
+        )
+        for instant in instants
+    ]
+    return [_decimal(high - low, COST_DECIMALS) for low, high in pairwise(counter)]
 
 
 def _hand_out(shares: Sequence[Fraction], units: int) -> list[int]:

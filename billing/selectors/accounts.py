@@ -4,11 +4,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from billing.models import BillingAccount, ProjectBilling
 from inventory.foundation.models import Project, User
-from inventory.foundation.permissions import Action, organisations_where
+from inventory.foundation.permissions import Action, organisations_where, projects_where
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,17 @@ def by_window(
 
 
 def visible_accounts(user: User) -> QuerySet[BillingAccount]:
-    """Return the accounts of the organisations whose statements the person may see."""
+    """Return the accounts whose statements the person may see.
+
+    Those of the organisations where they may, and those that pay only for projects in which they
+    may: a project's owner sees its statement, but not one that names other people's projects too.
+    """
+    theirs = projects_where(user, Action.STATEMENT_VIEW)
+    foreign = ProjectBilling.objects.exclude(project__in=theirs)
     return BillingAccount.objects.filter(
-        organisation_id__in=organisations_where(user, Action.STATEMENT_VIEW)
+        Q(organisation_id__in=organisations_where(user, Action.STATEMENT_VIEW))
+        | (
+            Q(id__in=ProjectBilling.objects.filter(project__in=theirs).values("account_id"))
+            & ~Q(id__in=foreign.values("account_id"))
+        )
     ).select_related("entity", "organisation")
