@@ -39,6 +39,7 @@ def create_policy(
     """
     policy = Policy(slug=slug, name=name, organisation=organisation, project=project)
     _require_scope(policy, actor)
+    _check_rule(rule)
     try:
         policy.full_clean()
     except ValidationError as error:
@@ -58,6 +59,7 @@ def change_rule(
     """
     policy = Policy.objects.select_for_update(of=("self",)).get(pk=policy.pk)
     _require_scope(policy, actor)
+    _check_rule(rule)
     for version in policy.versions.filter(during__contains=at):
         if version.during.lower >= at:
             message = "A version that comes into force at that very instant is there already."
@@ -68,9 +70,6 @@ def change_rule(
 
 
 def _add(policy: Policy, rule: Mapping[str, Any], *, actor: User, at: datetime) -> PolicyVersion:
-    faults = {f"rule{path}": text for path, text in rule_faults(rule).items()}
-    if faults:
-        raise InvalidInput(next(iter(faults.values())), fields=faults)
     if policy.versions.filter(during__startswith__gt=at).exists():
         message = "A later version of this rule is there already."
         raise NotLater(message)
@@ -93,6 +92,12 @@ def _add(policy: Policy, rule: Mapping[str, Any], *, actor: User, at: datetime) 
         changes={"rule": [last.rule if last else None, version.rule]},
     )
     return version
+
+
+def _check_rule(rule: Mapping[str, Any]) -> None:
+    faults = {f"rule{path}": text for path, text in rule_faults(rule).items()}
+    if faults:
+        raise InvalidInput(next(iter(faults.values())), fields=faults)
 
 
 def _require_scope(policy: Policy, actor: User) -> None:
