@@ -67,14 +67,12 @@ class ChargeFilter(PortalFilterSet):
     resource = filters.NumberFilter(
         "resource_id", label=_("Number of the resource"), min_value=1, max_value=2**63 - 1
     )
-    environment = filters.CharFilter(
-        "labels__environment", label=_("Environment"), max_length=20
-    )
+    environment = filters.CharFilter("labels__environment", label=_("Environment"), max_length=20)
     category = filters.ChoiceFilter(choices=ChargeCategory.choices, label=_("Kind of charge"))
 
     class Meta:
         model = Charge
-        fields: ClassVar = []
+        fields: ClassVar[list[str]] = []
 
 
 class StatementFilter(PortalFilterSet):
@@ -87,7 +85,7 @@ class StatementFilter(PortalFilterSet):
 
     class Meta:
         model = Invoice
-        fields: ClassVar = []
+        fields: ClassVar[list[str]] = []
 
 
 class PriceFilter(PortalFilterSet):
@@ -98,7 +96,7 @@ class PriceFilter(PortalFilterSet):
 
     class Meta:
         model = SkuPrice
-        fields: ClassVar = []
+        fields: ClassVar[list[str]] = []
 
 
 class PeriodFilter(PortalFilterSet):
@@ -110,4 +108,4 @@ class PeriodFilter(PortalFilterSet):
 
     class Meta:
         model = BillingPeriod
-        fields: ClassVar = []
+        fields: ClassVar[list[str]] = []

@@ -33,9 +33,7 @@ class ChargeTable(PortalTable):
     description = LinkColumn(to="billing:charge", verbose_name=_("What for"))
     project = LabelColumn("project", verbose_name=_("Project"))
     environment = LabelColumn("environment", verbose_name=_("Environment"), hide_narrow=True)
-    service = TextColumn(
-        accessor="sku__service_name", verbose_name=_("Service"), hide_narrow=True
-    )
+    service = TextColumn(accessor="sku__service_name", verbose_name=_("Service"), hide_narrow=True)
     charge_start = WhenColumn(verbose_name=_("From"), hide_narrow=True)
     charge_end = WhenColumn(verbose_name=_("To"), hide_narrow=True)
     pricing_quantity = QuantityColumn(verbose_name=_("Quantity"), hide_narrow=True)

@@ -24,6 +24,7 @@ from inventory.selectors.pools import (
     PoolCapacity,
     host_rows,
     hosts_of,
+    pool_capacities,
     pool_capacity,
 )
 from inventory.selectors.snapshots import Node, Stock, class_words, pool_snapshot
@@ -61,6 +62,7 @@ __all__ = [
     "metered_resources",
     "metered_states",
     "organisations_upwards",
+    "pool_capacities",
     "pool_capacity",
     "pool_snapshot",
     "pools_where",

@@ -1,0 +1,260 @@
+"""The pages of what exists: resources and pools."""
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from typing import Any
+
+from django.db.models import F, QuerySet
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.urls import NoReverseMatch, reverse
+from django.utils.http import urlencode
+from django.utils.translation import gettext_lazy
+
+from inventory.charts import capacity_figure
+from inventory.choices import AllocationState, RankingPolicy, ResourceStatus
+from inventory.filters import HostFilter, ResourceFilter
+from inventory.foundation.clock import database_now
+from inventory.foundation.pages import DetailPage, ListPage, PortalPage, Streamed, csv_file, find
+from inventory.foundation.permissions import Action, may, projects_where
+from inventory.foundation.tables import PortalTable
+from inventory.models import Pool, Resource, ResourceProvider
+from inventory.placement import Need, headroom
+from inventory.selectors import (
+    host_rows,
+    hosts_of,
+    pool_capacities,
+    pool_capacity,
+    pools_where,
+    quota_use,
+    visible_pools,
+    visible_resources,
+)
+from inventory.selectors.resources import held_by, history_of, states_of, usual_sizes
+from inventory.tables import CapacityTable, HostTable, ResourceTable, capacity_lines
+
+# Attributes that tell how to reach a resource, in the order in which they are shown.
+ACCESS = {
+    "address": gettext_lazy("Address"),
+    "hostname": gettext_lazy("Name"),
+    "port": gettext_lazy("Port"),
+    "user": gettext_lazy("User"),
+    "console_url": gettext_lazy("Console"),
+    "url": gettext_lazy("Link"),
+}
+SHOWN = 50
+COUNTED = 500
+PROJECTS_SHOWN = 8
+
+
+class Resources(ListPage):
+    """The resources that a person sees: what is there first, what is gone last."""
+
+    title = gettext_lazy("Resources")
+    subtitle = gettext_lazy("Everything that your projects hold and pay for.")
+    filterset_class = ResourceFilter
+    table_class = ResourceTable
+    empty_title = gettext_lazy("No resources yet")
+    empty_text = gettext_lazy("Request a service: what is made for you appears here.")
+    empty_icon = "box"
+
+    def rows(self) -> QuerySet[Resource]:
+        """Return the visible resources with what the list shows of them."""
+        return (
+            visible_resources(self.viewer)
+            .select_related("project", "pool")
+            .order_by(F("ended_at").desc(nulls_first=True), "name", "pk")
+        )
+
+
+class ResourceDetail(DetailPage):
+    """One resource: what it is, how to reach it, what it holds, costs and has been through."""
+
+    template_name = "inventory/resources/detail.html"
+
+    def rows(self) -> QuerySet[Resource]:
+        """Return the visible resources with who answers for them."""
+        return visible_resources(self.viewer).select_related(
+            "project__owner", "project__deputy", "pool", "provider"
+        )
+
+    def context(self) -> dict[str, Any]:
+        """Return what the page shows, by what the viewer may see."""
+        found: Resource = self.object
+        sees_history = may(self.viewer, Action.AUDIT_VIEW, found.project)
+        return {
+            "status": ResourceStatus(found.status),
+            "access": access_to(found),
+            "is_local": may(self.viewer, Action.PROJECT_VIEW, found.project),
+            "sees_hosts": may_look_into(self.viewer, found.pool),
+            "may_see_costs": may(self.viewer, Action.COST_VIEW, found.project),
+            "held": [(row, AllocationState(row.state)) for row in held_by(found)[:SHOWN]],
+            "states": states_shown(found),
+            "history": history_of(found)[:SHOWN] if sees_history else None,
+            "application_url": application_url(found),
+        }
+
+
+class Pools(PortalPage):
+    """The pools with what is held and free of each kind of capacity; all of it as a file too."""
+
+    title = gettext_lazy("Pools")
+    subtitle = gettext_lazy("What there is, what is held, and what can still be had.")
+    template_name = "inventory/pools/list.html"
+    http_method_names = ["get", "head", "options"]
+
+    def get(self, request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
+        """Answer with the page or the file."""
+        at = database_now()
+        pools = list(visible_pools(self.viewer).distinct().order_by("name", "pk"))
+        capacities = pool_capacities(pools=pools, at=at)
+        shown = [(pool, capacities[pool.pk]) for pool in pools]
+        if request.GET.get("format") == "csv":
+            lines = [line for pool, rows in shown for line in capacity_lines(pool=pool, rows=rows)]
+            return csv_file(CapacityTable(lines), name="pools", count=len(lines))
+        return self.page({"pools": shown, "at": at})
+
+
+class PoolDetail(ListPage):
+    """One pool: its capacity by kind, what still fits, my quotas, and for operators its hosts."""
+
+    template_name = "inventory/pools/detail.html"
+    filterset_class = HostFilter
+    table_class = HostTable
+
+    def get(self, request: HttpRequest, slug: str) -> Any:
+        """Find the pool, then list its hosts for those who may see them."""
+        self.pool: Pool = find(
+            visible_pools(self.viewer).distinct().select_related("organisation"), slug=slug
+        )
+        self.at = database_now()
+        self.sees_hosts = may_look_into(self.viewer, self.pool)
+        if request.GET.get("format") == "csv" and not self.sees_hosts:
+            lines = capacity_lines(pool=self.pool, rows=pool_capacity(pool=self.pool, at=self.at))
+            return csv_file(CapacityTable(lines), name=self.pool.slug, count=len(lines))
+        return super().get(request)
+
+    def rows(self) -> QuerySet[ResourceProvider]:
+        """Return the hosts that the viewer may see: all or none."""
+        hosts = hosts_of(self.pool)
+        return hosts if self.sees_hosts else hosts.none()
+
+    def list_context(self, *args: Any) -> dict[str, Any]:
+        """Add to each host of this page what is used of it."""
+        names = super().list_context(*args)
+        add_uses(pool=self.pool, at=self.at, hosts=[row.record for row in names["page"]])
+        return names
+
+    def file(self, table: PortalTable) -> StreamingHttpResponse:
+        """Return all hosts with their use as a file."""
+        hosts: Any = HostsWithUses(self.pool, self.at, table.data.data)
+        table.data.data = Streamed(hosts)
+        return csv_file(table, name=f"{self.pool.slug}-hosts", count=hosts.count())
+
+    def context(self) -> dict[str, Any]:
+        """Return the pool's figures."""
+        rows = pool_capacity(pool=self.pool, at=self.at)
+        lines = capacity_lines(pool=self.pool, rows=rows)
+        return {
+            "title": self.pool.name,
+            "subtitle": self.pool.description,
+            "pool": self.pool,
+            "at": self.at,
+            "ranking": RankingPolicy(self.pool.ranking).label,
+            "lines": lines,
+            "figure": capacity_figure(pool=self.pool, rows=rows) if rows else None,
+            "sizes": sizes_shown(pool=self.pool, at=self.at, rows=rows),
+            "counted": COUNTED,
+            "quotas": self.quotas(),
+            "sees_hosts": self.sees_hosts,
+        }
+
+    def quotas(self) -> list[tuple[str, list[Any]]]:
+        """Return the quotas of the projects in which the viewer may order, by project."""
+        projects = projects_where(self.viewer, Action.ORDER_PLACE).order_by("name", "pk")
+        rows = [
+            (project.name, quota_use(project=project, at=self.at))
+            for project in projects[:PROJECTS_SHOWN]
+        ]
+        return [(name, uses) for name, uses in rows if uses]
+
+
+class HostsWithUses:
+    """Hosts read in chunks, each chunk with its use: a file of any length in bounded memory."""
+
+    def __init__(self, pool: Pool, at: datetime, hosts: QuerySet[ResourceProvider]) -> None:
+        self.pool, self.at, self.hosts = pool, at, hosts
+
+    def count(self) -> int:
+        """Return how many hosts there are."""
+        return self.hosts.count()
+
+    def iterator(self, chunk_size: int) -> Iterator[ResourceProvider]:
+        """Yield the hosts with their uses."""
+        chunk: list[ResourceProvider] = []
+        for host in self.hosts.iterator(chunk_size=chunk_size):
+            chunk.append(host)
+            if len(chunk) == chunk_size:
+                yield from add_uses(pool=self.pool, at=self.at, hosts=chunk)
+                chunk = []
+        yield from add_uses(pool=self.pool, at=self.at, hosts=chunk)
+
+
+def add_uses(
+    *, pool: Pool, at: datetime, hosts: Iterable[ResourceProvider]
+) -> list[ResourceProvider]:
+    """Give each host its use by kind of capacity as `uses`; one query for all of them."""
+    chosen = list(hosts)
+    for host, row in zip(chosen, host_rows(pool=pool, at=at, hosts=chosen), strict=True):
+        host.uses = row.uses  # type: ignore[attr-defined]
+    return chosen
+
+
+def sizes_shown(*, pool: Pool, at: datetime, rows: Any) -> list[dict[str, Any]]:
+    """Return how many more of each usual size fit, and which kind of capacity is the limit."""
+    words = {row.resource_class.name: row.resource_class for row in rows}
+    free = {row.resource_class.name: row.free for row in rows}
+    shown = []
+    for size in usual_sizes(pool=pool):
+        amounts = {name: amount for name, amount in size.amounts.items() if name in words}
+        limit = min(amounts, key=lambda name: free[name] // amounts[name], default=None)
+        shown.append(
+            {
+                "kind": size.kind,
+                "count": size.count,
+                "amounts": [(words[name], amount) for name, amount in amounts.items()],
+                "fits": headroom(pool=pool, need=Need(size.amounts), start=at, at_most=COUNTED),
+                "limit": words[limit].label if limit else "",
+            }
+        )
+    return shown
+
+
+def may_look_into(user: Any, pool: Pool) -> bool:
+    """Say whether the person sees the pool's hosts, not only its totals."""
+    return pools_where(user, Action.POOL_VIEW).filter(pk=pool.pk).exists()
+
+
+def access_to(resource: Resource) -> list[tuple[Any, str]]:
+    """Return how to reach the resource, as label and value; nothing secret is among these."""
+    return [
+        (label, str(resource.attributes[name]))
+        for name, label in ACCESS.items()
+        if resource.attributes.get(name)
+    ]
+
+
+def states_shown(resource: Resource) -> list[tuple[Any, str, Any, Any]]:
+    """Return the states with label, tone, start and end, the newest first."""
+    rows = []
+    for row in states_of(resource)[:SHOWN]:
+        state = ResourceStatus(row.state)
+        rows.append((state.label, state.tone, row.during.lower, row.during.upper))
+    return rows
+
+
+def application_url(resource: Resource) -> str:
+    """Return the address of the applications of that name, if the portal has such a page."""
+    try:
+        return f"{reverse('orchestra:applications')}?{urlencode({'q': resource.application})}"
+    except NoReverseMatch:
+        return ""
