@@ -63,7 +63,7 @@ class Reserve(Handler):
 class UndoReserve(Handler):
     """Give back the capacity of every copy that still holds some."""
 
-    effects = ("release",)
+    effects: ClassVar[tuple[str, ...]] = ("release",)
 
     @override
     def apply(self, *, step: Step, handle: Handle | None, at: datetime) -> None:
@@ -77,7 +77,7 @@ class Create(Handler):
     """Make one copy at the provider."""
 
     touches_provider = True
-    effects = ("create",)
+    effects: ClassVar[tuple[str, ...]] = ("create",)
     repeatable = False
 
     @override
@@ -110,7 +110,7 @@ class Remove(Handler):
     """Take one copy away at the provider; one that is not there is as good as taken away."""
 
     touches_provider = True
-    effects = ("delete",)
+    effects: ClassVar[tuple[str, ...]] = ("delete",)
 
     @override
     def intend(self, *, step: Step, at: datetime) -> None:
@@ -121,6 +121,7 @@ class Remove(Handler):
     def call(self, *, provider: Provider, call: Call) -> Handle | None:
         """Delete by reference, or by key where no reference is known."""
         provider.delete(key=call.key, fence=call.fence, ref=call.ref)
+        return None
 
     @override
     def apply(self, *, step: Step, handle: Handle | None, at: datetime) -> None:
@@ -131,7 +132,7 @@ class UndoCreate(Remove):
     """Take a copy away that should not have been made, and give its capacity back at once, so
     that one copy that cannot be removed does not hold the capacity of all."""
 
-    effects = ("delete", "release")
+    effects: ClassVar[tuple[str, ...]] = ("delete", "release")
 
     @override
     def apply(self, *, step: Step, handle: Handle | None, at: datetime) -> None:
@@ -143,7 +144,7 @@ class UndoCreate(Remove):
 class Activate(Handler):
     """Hand one copy over: from now on it is delivered, and metered."""
 
-    effects = ("activate",)
+    effects: ClassVar[tuple[str, ...]] = ("activate",)
 
     @override
     def apply(self, *, step: Step, handle: Handle | None, at: datetime) -> None:
@@ -155,7 +156,7 @@ class Activate(Handler):
 class UndoActivate(Handler):
     """The copy is no longer delivered: whoever ordered it stops paying before it is taken away."""
 
-    effects = ("deactivate",)
+    effects: ClassVar[tuple[str, ...]] = ("deactivate",)
 
     @override
     def apply(self, *, step: Step, handle: Handle | None, at: datetime) -> None:
@@ -166,7 +167,7 @@ class UndoActivate(Handler):
 class Release(Handler):
     """Give back the capacity of one copy that is gone, and close its meter."""
 
-    effects = ("release",)
+    effects: ClassVar[tuple[str, ...]] = ("release",)
 
     @override
     def apply(self, *, step: Step, handle: Handle | None, at: datetime) -> None:

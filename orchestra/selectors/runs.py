@@ -13,7 +13,7 @@ from django.db import connection
 from django.db.models import Q, QuerySet
 
 from inventory.foundation.clock import database_now
-from inventory.foundation.models import User
+from inventory.foundation.models import Organisation, User
 from inventory.foundation.permissions import Action, pools_granted, projects_where
 from orchestra.choices import (
     Decision,
@@ -195,7 +195,7 @@ def windows_of(run: Run) -> QuerySet[ChangeWindow]:
 def _scope(run: Run) -> Q:
     project = run.order.project
     ancestors = []
-    organisation = project.organisation
+    organisation: Organisation | None = project.organisation
     while organisation is not None:
         ancestors.append(organisation.pk)
         organisation = organisation.parent
