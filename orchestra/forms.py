@@ -52,6 +52,10 @@ class YesNoField(forms.TypedChoiceField):
             **options,
         )
 
+    def prepare_value(self, value: Any) -> Any:
+        """Return a stored answer as the choice that is marked."""
+        return ("true" if value else "false") if isinstance(value, bool) else value
+
 
 class RequestForm(IdempotentFormMixin, PortalForm):
     """A request for a service: what it is for, how many, which choices, from when to when."""
@@ -89,8 +93,6 @@ class RequestForm(IdempotentFormMixin, PortalForm):
         order: Order | None = None,
         **kwargs: Any,
     ) -> None:
-        if order is not None:
-            kwargs["initial"] = initial_of(order) | kwargs.get("initial", {})
         super().__init__(*args, **kwargs)
         self.offering_version = offering_version
         zone = timezone.get_current_timezone_name()
@@ -157,10 +159,7 @@ def initial_of(order: Order) -> dict[str, Any]:
     """Return a request's values under the names of the form's fields."""
     names = ("project", "name", "application", "environment", "business_reason", "instances")
     values = {name: getattr(order, name) for name in (*names, "start_at", "end_at", "version")}
-    return values | {
-        CHOICE + name: ("true" if value else "false") if isinstance(value, bool) else value
-        for name, value in order.parameters.items()
-    }
+    return values | {CHOICE + name: value for name, value in order.parameters.items()}
 
 
 def field_of(schema: Mapping[str, Any], *, name: str, is_required: bool) -> forms.Field:
@@ -175,8 +174,6 @@ def field_of(schema: Mapping[str, Any], *, name: str, is_required: bool) -> form
     if "enum" in schema:
         return _one_of(schema, options)
     if kind == "boolean":
-        if isinstance(options["initial"], bool):
-            options["initial"] = "true" if options["initial"] else "false"
         return YesNoField(**options)
     if kind in ("integer", "number"):
         options |= {

@@ -1,8 +1,8 @@
 """Requests: the form with its live estimate, the list, and the page that shows what will happen."""
 
+import re
 from collections.abc import Mapping
 from typing import Any, ClassVar
-from uuid import uuid4
 
 from django.contrib import messages
 from django.db.models import QuerySet
@@ -15,7 +15,7 @@ from django.views.decorators.http import require_POST
 
 from inventory.foundation.clock import database_now
 from inventory.foundation.errors import DomainError
-from inventory.foundation.idempotency import KeyReused, answer_once
+from inventory.foundation.idempotency import KeyReused
 from inventory.foundation.pages import FormPage, ListPage, PortalPage, find
 from inventory.foundation.periods import zone_named
 from inventory.foundation.permissions import Action, may, projects_where, require_anywhere
@@ -127,42 +127,32 @@ class RequestNew(RequestForService):
         return {"project": project} if project.isascii() and project.isdecimal() else {}
 
     def act(self, form: RequestForm) -> str:  # type: ignore[override]
-        """Place the request once, however often the form is sent."""
-        at = database_now()
-        project = form.cleaned_data["project"]
-
-        def do() -> tuple[int, Any]:
-            order = place_order(
-                requester=self.viewer,
-                project=project,
-                offering=self.version.offering,
-                at=at,
-                **form.wish(),
-            )
-            return 302, {"order": order.pk}
-
-        _status, answer, _again = answer_once(
-            user=self.viewer,
-            key=form.cleaned_data["idempotency_key"],
-            scope=f"page request {self.version.offering.slug}",
-            content={"project": project.pk, **form.wish()},
-            at=at,
-            do=do,
+        """Place the request."""
+        order = place_order(
+            requester=self.viewer,
+            project=form.cleaned_data["project"],
+            offering=self.version.offering,
+            at=database_now(),
+            **form.wish(),
         )
-        return reverse("orchestra:request", args=[answer["order"]])
+        return reverse("orchestra:request", args=[order.pk])
 
     def refused(self, form: RequestForm, error: DomainError) -> HttpResponse:  # type: ignore[override]
-        """A form that was changed after it had been sent gets a new key, to be sent on purpose."""
+        """A form that was changed after it had been sent says what it became the first time."""
         if isinstance(error, KeyReused):
-            form.data = form.data.copy()
-            form.data["idempotency_key"] = uuid4().hex
-            answer = error.details.get("answer") or {}
-            order = visible_orders(self.viewer).filter(pk=answer.get("order", 0)).first()
+            became = (error.details.get("answer") or {}).get("to", "")
+            order = visible_orders(self.viewer).filter(pk=last_number(became)).first()
             message = _(
                 "This form was sent before and became %s. Send it again to place another request."
             ) % (order or _("a request"))
             error = KeyReused(message)
         return super().refused(form, error)
+
+
+def last_number(address: str) -> int:
+    """Return the number at the end of an address, 0 where there is none."""
+    found = re.search(r"/([0-9]{1,18})/\Z", address)
+    return int(found[1]) if found else 0
 
 
 NOT_AGAIN = {"name", "start_at", "end_at", "version"}
@@ -187,6 +177,11 @@ class RequestEdit(RequestForService):
         self.version = offered(user=self.viewer, slug=self.order.offering_version.offering.slug)
         self.title = _("Change %s") % self.order
         self.subtitle = self.version.offering.name
+
+    def initial(self) -> dict[str, Any]:
+        """Return what the request says now."""
+        assert self.order is not None
+        return initial_of(self.order)
 
     def act(self, form: RequestForm) -> str:  # type: ignore[override]
         """Change it, unless somebody did meanwhile."""
