@@ -1,10 +1,12 @@
 """Reads about what may be ordered."""
 
+from datetime import datetime
+
 from django.db.models import Prefetch, QuerySet
 
 from inventory.foundation.errors import NotVisible
 from inventory.foundation.models import User
-from inventory.models import Pool
+from inventory.models import CapacitySpan, Pool
 from inventory.selectors import visible_pools
 from orchestra.choices import OfferingStatus
 from orchestra.models import Offering, OfferingVersion
@@ -51,3 +53,13 @@ def published_version(offering: Offering) -> OfferingVersion | None:
 def pools_of(version: OfferingVersion) -> QuerySet[Pool]:
     """Return the pools that can deliver this version now, by name."""
     return version.pools.filter(is_open=True, connection_link__isnull=False).order_by("name", "pk")
+
+
+def instants_of_change(*, pool: Pool, after: datetime) -> list[datetime]:
+    """Return the later instants at which what is used or sold in the pool changes, in order."""
+    return list(
+        CapacitySpan.objects.filter(inventory__provider__pool=pool, during__startswith__gt=after)
+        .values_list("during__startswith", flat=True)
+        .distinct()
+        .order_by("during__startswith")
+    )

@@ -103,7 +103,7 @@ def open_orders_named(*, project: Project, name: str, but: Order | None = None) 
         kind=OrderKind.CREATE,
         state__in=ON_ITS_WAY,
     )
-    return orders.exclude(pk=but.pk if but else None).exists()
+    return (orders.exclude(pk=but.pk) if but else orders).exists()
 
 
 def open_retirement(deployment: Deployment) -> Order | None:

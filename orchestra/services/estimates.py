@@ -13,7 +13,7 @@ from inventory.models import Pool
 from inventory.placement import headroom
 from orchestra import policies
 from orchestra.blueprints import preview_names
-from orchestra.models import Offering
+from orchestra.models import Offering, Order
 from orchestra.selectors.orders import deciders
 from orchestra.services.order_checks import Wish, read_wish
 from orchestra.services.plans import (
@@ -71,8 +71,11 @@ def estimate(
     start_at: object = None,
     end_at: object = None,
     at: datetime,
+    order: Order | None = None,
 ) -> Estimate:
     """Answer a form while it is being filled in. Reads only; never raises for what is missing.
+
+    `order` is the request that the form changes, if it is about one.
 
     Raises NotVisible or Forbidden for who may not place requests in the project.
     """
@@ -90,7 +93,7 @@ def estimate(
         start_at=start_at,
         end_at=end_at,
     )
-    reading = read_wish(wish, project=project, zone=zone, at=at)
+    reading = read_wish(wish, project=project, zone=zone, at=at, order=order)
     values = reading.values
     names = ""
     if "name" in values and "instances" in values:

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.core.exceptions import ValidationError
+from django.db.models import Field
 
 from inventory.foundation.choices import ProjectStatus
 from inventory.foundation.errors import InvalidInput
@@ -28,6 +29,12 @@ from orchestra.selectors.orders import open_orders_named
 LATE = timedelta(hours=1)  # a form that lay open for a while still means "now"
 LATEST_START = timedelta(days=5 * 366)
 LATEST_END = timedelta(days=10 * 366)
+
+TEXTS: "dict[str, Field[Any, Any]]" = {
+    field.name: field
+    for field in Order._meta.concrete_fields
+    if field.name in ("name", "application", "business_reason")
+}
 
 Faults = dict[str, str]
 
@@ -89,7 +96,7 @@ def read_wish(
     reading = Reading()
     _read_project(reading, project=project, at=at, zone=zone)
     _read_offering(reading, wish, project)
-    for name in ("name", "application", "business_reason"):
+    for name in TEXTS:
         _read_text(reading, name, getattr(wish, name))
     _read_environment(reading, wish.environment)
     _read_instances(reading, wish.instances)
@@ -165,13 +172,12 @@ def _pools(
 
 
 def _read_text(reading: Reading, name: str, value: object) -> None:
-    field_ = Order._meta.get_field(name)
     if not isinstance(value, str):
         reading.faults[name] = "Must be text."
         return
     text = value.strip()
     try:
-        reading.values[name] = field_.clean(text, None)
+        reading.values[name] = TEXTS[name].clean(text, None)
     except ValidationError as error:
         reading.faults[name] = "This is needed." if not text else " ".join(error.messages)
 

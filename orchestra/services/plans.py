@@ -31,6 +31,7 @@ from orchestra.blueprints import (
 )
 from orchestra.models import Deployment, OfferingVersion, Order, Plan
 from orchestra.selectors.deployments import live_links
+from orchestra.services.alternatives import alternatives
 
 VALID_FOR = timedelta(days=14)
 COST_STEP = Decimal("0.0000000001")
@@ -50,6 +51,11 @@ class QuotaChange:
     after: int
 
     @property
+    def asked(self) -> int:
+        """Return how much the request adds."""
+        return self.after - self.before
+
+    @property
     def is_exceeded(self) -> bool:
         """Say whether the request asks for more than the quota has left."""
         return self.after > self.limit
@@ -60,7 +66,8 @@ class Assessment:
     """Everything that follows from a request at one instant; nothing is held by it.
 
     `refusal` is empty where it fits now; otherwise JSON with `code` (no_price, quota, capacity),
-    `message` and what the reason knows besides (`fits`, `wanted`, `short`, `filters`).
+    `message` and what the reason knows besides (`fits`, `wanted`, `short`, `filters`, and
+    `alternatives`, each with a `pool` or a `start_at` and its own message).
     """
 
     amounts: Mapping[str, int]
@@ -129,7 +136,22 @@ def assess(
     if exceeded and not refusal:
         refusal = _quota_refusal(exceeded, instances)
     if answer.refusal is not None and not refusal:
-        refusal = {"code": "capacity", **answer.refusal.as_dict()}
+        instead = alternatives(
+            project=project,
+            version=version,
+            pool=pool,
+            needs=[need] * instances,
+            start=start,
+            end=end_at,
+            zone=billing_zone(project=project, at=at),
+        )
+        words = [answer.refusal.message, *(other["message"] for other in instead)]
+        refusal = {
+            "code": "capacity",
+            **answer.refusal.as_dict(),
+            "message": " ".join(words),
+            "alternatives": instead,
+        }
     decisions: tuple[policies.Decision, ...] = ()
     if quoted is not None:
         case = policies.Case(

@@ -6,8 +6,9 @@ from typing import Any
 
 from inventory.foundation.models import Organisation, Project, User
 from inventory.models import Pool
-from orchestra.choices import OfferingStatus
+from orchestra.choices import OfferingStatus, OrderState
 from orchestra.models import (
+    Approval,
     Connection,
     Offering,
     OfferingVersion,
@@ -17,11 +18,12 @@ from orchestra.models import (
     PoolConnection,
 )
 from orchestra.selectors.orders import latest_plan
-from orchestra.services.orders import place_order, submit_order
+from orchestra.services.orders import decide, place_order, submit_order
 from tests.billing.world import LINUX_M, Money, make_budget, make_money
 from tests.cast import NOW
 from tests.factories import make_pool
 
+LATER = NOW + timedelta(minutes=5)
 RULE = {
     "kind": "auto_approve",
     "max_monthly_cost": "250.00",
@@ -149,3 +151,19 @@ def submit(order: Order, actor: User, *, at: datetime = NOW) -> Order:
     plan = latest_plan(order)
     assert plan is not None, order.refusal
     return submit_order(order=order, actor=actor, plan_sha256=plan.sha256, at=at)
+
+
+def waiting(catalogue: Catalogue, requester: User, **changes: Any) -> Order:
+    """Place and send a request that needs an approver, because it has no end."""
+    inputs = {"environment": "production", "end_at": None} | changes
+    order = submit(place(catalogue, requester, **inputs), requester)
+    assert order.state == OrderState.AWAITING_APPROVAL
+    return order
+
+
+def approve(order: Order, approver: User, *, at: datetime = LATER, **more: Any) -> Approval:
+    """Approve the latest plan of a request, or decide otherwise."""
+    plan = latest_plan(order)
+    assert plan is not None
+    inputs = {"decision": "approve", "reason": "", "plan_sha256": plan.sha256} | more
+    return decide(order=order, approver=approver, at=at, **inputs)
