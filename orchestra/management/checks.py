@@ -14,6 +14,7 @@ from django.conf import settings
 from django.db import connections
 from django.db.migrations.executor import MigrationExecutor
 from django.db.utils import Error as DatabaseError
+from django.urls import reverse
 from kombu import Connection
 from kombu.exceptions import OperationalError as BrokerError
 
@@ -56,8 +57,8 @@ def page_answers(port: int) -> bool:
     """Tell whether the portal's login page answers on the loopback address."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
     try:
-        connection.request("GET", "/", headers={"Host": "localhost"})
-        return connection.getresponse().status < 500
+        connection.request("GET", reverse(settings.LOGIN_URL), headers={"Host": "localhost"})
+        return connection.getresponse().status == http.HTTPStatus.OK
     except (OSError, http.client.HTTPException):
         return False
     finally:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from django.template.loader import get_template
+from django.templatetags.static import static
 
 TEMPLATES = Path(__file__).parents[2] / "templates"
 NAMES = sorted(
@@ -16,3 +17,7 @@ NAMES = sorted(
 @pytest.mark.parametrize("name", NAMES)
 def test_the_template_compiles(name: str) -> None:
     assert get_template(name)
+
+
+def test_static_addresses_need_no_collected_files() -> None:
+    assert static("css/base.css") == "/static/css/base.css"
