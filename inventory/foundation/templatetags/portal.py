@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from functools import cache
 from typing import Any
 from uuid import uuid4
@@ -47,10 +47,12 @@ def money_tag(amount: Any, currency: str, digits: Any = 2) -> SafeString:
 
 
 def money(amount: Any, currency: str, digits: int = 2) -> SafeString:
-    """Return an amount (Decimal or text) as markup; `digits` decimals, or all it has if more."""
+    """Return an amount (Decimal or text) as markup, rounded half up to `digits` decimals."""
     if amount is None or amount == "":
         return NOTHING
-    number = number_format(Decimal(amount), decimal_pos=digits, use_l10n=True, force_grouping=True)
+    # Django's number_format cuts off what is behind the last decimal: 158.256 would read 158.25.
+    shown = Decimal(amount).quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP) + 0
+    number = number_format(shown, decimal_pos=digits, use_l10n=True, force_grouping=True)
     return format_html(
         '<span class="money">{} <span class="money-code">{}</span></span>',
         number.replace("-", "−"),
