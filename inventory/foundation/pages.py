@@ -109,7 +109,8 @@ class ListPage(PortalPage):
     def sorted_table(self, found: QuerySet[Any]) -> PortalTable:
         """Return the table in the asked order; rows that are equal in it keep one order, by id."""
         asked = self.request.GET.get("sort", "")[:200]
-        table = self.table_class(found, request=self.request)
+        table = self.table_class(found)
+        table.request = self.request  # given earlier, the table would page and count by itself
         if asked:
             table.order_by = asked
         data = table.data.data
