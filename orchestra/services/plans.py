@@ -198,7 +198,7 @@ def first_that_fits(
     end: datetime | None,
 ) -> Pool:
     """Return the first pool where all copies fit; the first of all where none has the room."""
-    for pool in pools:
+    for pool in pools if len(pools) > 1 else ():
         answer = plan_placement(pool=pool, needs=[need] * instances, start=start, end=end)
         if answer.refusal is None:
             return pool
