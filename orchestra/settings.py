@@ -193,10 +193,13 @@ ORCHESTRA_HEARTBEAT_SECONDS = environment.number("ORCHESTRA_HEARTBEAT_SECONDS", 
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
-        "knox.auth.TokenAuthentication",
+        "inventory.foundation.authentication.PortalTokens",
         "rest_framework.authentication.SessionAuthentication",
     ],
-    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_PERMISSION_CLASSES": [
+        "rest_framework.permissions.IsAuthenticated",
+        "inventory.foundation.authentication.TokenReach",
+    ],
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
     "DEFAULT_PAGINATION_CLASS": "inventory.foundation.paging.ApiPages",
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
@@ -213,6 +216,13 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "SCHEMA_PATH_PREFIX": "/api/v1",
+    "ENUM_NAME_OVERRIDES": {
+        "OrderState": "orchestra.choices.OrderState",
+        "RunState": "orchestra.choices.RunState",
+        "StepState": "orchestra.choices.StepState",
+        "OrderKind": "orchestra.choices.OrderKind",
+        "AllocationState": "inventory.choices.AllocationState",
+    },
 }
 REST_KNOX = {"TOKEN_PREFIX": "orc_", "TOKEN_TTL": None}
 

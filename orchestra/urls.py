@@ -4,8 +4,14 @@
 """
 
 from django.contrib import admin
+from django.contrib.auth.decorators import login_not_required
 from django.urls import URLPattern, include, path
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+from rest_framework.routers import DefaultRouter
 
+from billing.api import ChargeEndpoint
+from inventory.api import ResourceEndpoint
+from orchestra.api import OrderEndpoint, RunEndpoint
 from orchestra.views import applications, approvals, orders, runs, tokens
 from orchestra.views.catalogue import Catalogue
 from orchestra.views.connections import Connections
@@ -45,7 +51,24 @@ pages: list[URLPattern] = [
     path("health/", HealthPage.as_view(), name="health"),
 ]
 
+router = DefaultRouter(use_regex_path=False)
+router.include_root_view = False
+router.register("orders", OrderEndpoint, basename="order")
+router.register("runs", RunEndpoint, basename="run")
+router.register("resources", ResourceEndpoint, basename="resource")
+router.register("charges", ChargeEndpoint, basename="charge")
+
+# The API answers a stranger with 401 as a problem document, not with the sign-in page.
+api = [
+    path("docs/", SpectacularSwaggerSplitView.as_view(url_name="api:schema"), name="docs"),
+    path("schema/", SpectacularAPIView.as_view(), name="schema"),
+    *router.urls,
+]
+for route in api[1:]:
+    route.callback = login_not_required(route.callback)
+
 urlpatterns = [
+    path("api/v1/", include((api, "api"))),
     path("", include((pages, "orchestra"))),
     path("", include("inventory.foundation.urls")),
     path("", include("inventory.urls")),
