@@ -335,6 +335,34 @@ class SkuPrice(models.Model):
                 violation_error_message=_("A price cannot be negative."),
             ),
         ]
+        triggers: ClassVar = [
+            pgtrigger.Trigger(
+                name="published_keeps_its_price",
+                when=pgtrigger.Before,
+                operation=pgtrigger.Update | pgtrigger.Delete,
+                func="""
+                    IF NOT EXISTS (
+                        SELECT 1 FROM billing_pricebook
+                        WHERE id = OLD.book_id AND status = 'published'
+                    ) THEN
+                        IF TG_OP = 'DELETE' THEN RETURN OLD; END IF;
+                        RETURN NEW;
+                    END IF;
+                    IF TG_OP = 'DELETE' OR ROW(
+                        OLD.price_id, OLD.book_id, OLD.account_id, OLD.sku_id, OLD.tier,
+                        lower(OLD.during), OLD.unit_price, OLD.flat_fee, OLD.package_size
+                    ) IS DISTINCT FROM ROW(
+                        NEW.price_id, NEW.book_id, NEW.account_id, NEW.sku_id, NEW.tier,
+                        lower(NEW.during), NEW.unit_price, NEW.flat_fee, NEW.package_size
+                    ) THEN
+                        RAISE EXCEPTION 'pgtrigger: a published price is never edited; '
+                            'let another hold from a date on'
+                            USING ERRCODE = 'check_violation';
+                    END IF;
+                    RETURN NEW;
+                """,
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.sku}: {self.unit_price.normalize():f}"

@@ -71,3 +71,13 @@ def visible_accounts(user: User) -> QuerySet[BillingAccount]:
             & ~Q(id__in=foreign.values("account_id"))
         )
     ).select_related("entity", "organisation")
+
+
+def lock_billings(*, project: Project) -> list[ProjectBilling]:
+    """Lock who pays for the project over time, in primary-key order."""
+    return list(
+        ProjectBilling.objects.filter(project=project)
+        .select_related("account")
+        .order_by("pk")
+        .select_for_update(of=("self",))
+    )

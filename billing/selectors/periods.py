@@ -1,5 +1,6 @@
 """Billing periods: which are open, in which order they close, and the lock on one."""
 
+from collections.abc import Collection
 from datetime import date, datetime
 
 from django.db.models import Min, QuerySet
@@ -76,4 +77,19 @@ def lock_periods(*, month: date, account: BillingAccount | None = None) -> list[
         .select_related("account__entity", "account__organisation")
         .prefetch_related("invoices")
         .order_by("pk")
+    )
+
+
+def lock_open_periods(
+    *, account_ids: Collection[int], start: datetime, end: datetime
+) -> list[BillingPeriod]:
+    """Lock the accounts' open periods that touch [start, end], in primary-key order.
+
+    Whoever holds them knows that they are not rated or closed meanwhile.
+    """
+    return list(
+        BillingPeriod.objects.filter(account__in=account_ids, start_at__lte=end, end_at__gt=start)
+        .exclude(state=PeriodState.CLOSED)
+        .order_by("pk")
+        .select_for_update()
     )

@@ -15,7 +15,7 @@ from django.db.models import Q
 
 from billing import pricing
 from billing.choices import BookStatus, MeterSource, PriceBase
-from billing.models import BillingAccount, Sku, SkuPrice
+from billing.models import BillingAccount, PriceBook, Sku, SkuPrice
 from inventory.foundation.errors import DomainError
 from inventory.foundation.periods import month_bounds, month_of, next_month, zone_named
 
@@ -301,4 +301,18 @@ def _in_force(prices: Sequence[PriceInForce], at: datetime) -> PriceInForce | No
             if (price.start is None or price.start <= at) and (price.end is None or at < price.end)
         ),
         None,
+    )
+
+
+def lock_book(*, pk: int) -> PriceBook:
+    """Lock a price list, so that it is not released while one of its prices changes."""
+    return PriceBook.objects.select_for_update(of=("self",)).select_related("entity").get(pk=pk)
+
+
+def lock_prices(*, book: PriceBook, sku: Sku, account: BillingAccount | None) -> list[SkuPrice]:
+    """Lock an item's prices in a list, in primary-key order."""
+    return list(
+        SkuPrice.objects.filter(book=book, sku=sku, account=account)
+        .order_by("pk")
+        .select_for_update(of=("self",))
     )

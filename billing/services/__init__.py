@@ -1,5 +1,12 @@
 """Writes of the house of money, by noun; import them from here."""
 
+from billing.services.accounts import (
+    AlreadyCharged,
+    assign_account,
+    save_account,
+    save_budget,
+    save_entity,
+)
 from billing.services.periods import (
     CannotClose,
     CloseResult,
@@ -8,6 +15,18 @@ from billing.services.periods import (
     close_period,
     issue_invoice,
 )
+from billing.services.prices import (
+    BookInForce,
+    PriceRefused,
+    TwoPeople,
+    change_price,
+    publish_price_book,
+    remove_price,
+    save_meter,
+    save_price,
+    save_price_book,
+    save_sku,
+)
 from billing.services.rating import (
     PeriodClosed,
     RatingReport,
@@ -15,17 +34,37 @@ from billing.services.rating import (
     rate_open_periods,
     rate_period,
 )
+from billing.services.usage import EventVerdict, TooManyEvents, Verdict, record_usage
 
 __all__ = [
+    "AlreadyCharged",
+    "BookInForce",
     "CannotClose",
     "CloseResult",
+    "EventVerdict",
     "NothingToClose",
     "PeriodClosed",
     "PeriodOpen",
+    "PriceRefused",
     "RatingReport",
+    "TooManyEvents",
+    "TwoPeople",
+    "Verdict",
+    "assign_account",
+    "change_price",
     "close_period",
     "issue_invoice",
     "open_period",
+    "publish_price_book",
     "rate_open_periods",
     "rate_period",
+    "record_usage",
+    "remove_price",
+    "save_account",
+    "save_budget",
+    "save_entity",
+    "save_meter",
+    "save_price",
+    "save_price_book",
+    "save_sku",
 ]
