@@ -129,11 +129,13 @@ def price_lines(
     tiers: Sequence[Tier],
     quantity: Decimal,
     cumulative: Decimal = Decimal(0),
+    fee_without_use: bool = False,
 ) -> tuple[PricedLine, ...]:
     """Return what a quantity costs after `cumulative` was used already; one line a tier touched.
 
     Standard: one price for every unit. Graduated: each tier at its own price; the fee of a tier is
-    due once, when it is entered. Raises PricingError for tiers that do not fit the model.
+    due once, when it is entered, that of the first even where nothing was used if
+    `fee_without_use` (published systems disagree). Raises PricingError for tiers that do not fit.
     """
     if quantity < 0 or cumulative < 0:
         message = "a quantity cannot be negative"
@@ -144,6 +146,8 @@ def price_lines(
             raise PricingError(message)
         return (_line(tiers[0], quantity),)
     if model == PriceModel.GRADUATED:
+        if fee_without_use and quantity == cumulative == 0:
+            return (_line(min(tiers, key=lambda tier: tier.lower), quantity),)
         return _graduated(tiers, quantity, cumulative)
     message = f"the price model {model!r} has no rule"
     raise PricingError(message)

@@ -6,13 +6,19 @@ from typing import Any
 
 import pytest
 
-from billing.choices import Aggregation, MeterSource, PriceBase
-from billing.models import Charge, Meter, Sku, UsageKey, UsageRecord
+from billing.models import Charge, Sku, UsageKey, UsageRecord
 from billing.selectors import explain, reconcile
 from billing.services import Verdict, close_period, rate_period, record_usage
 from inventory.foundation.models import Project
 from inventory.models import ResourceProvider
-from tests.billing.world import FIRST_PRICES, Money, berlin, make_machine, make_price
+from tests.billing.world import (
+    FIRST_PRICES,
+    Money,
+    berlin,
+    make_machine,
+    make_price,
+    make_reading_meter,
+)
 
 JANUARY = date(2026, 1, 1)
 AT = berlin(2026, 1, 20)
@@ -22,25 +28,7 @@ AFTER = berlin(2026, 2, 3)
 @pytest.fixture
 def traffic(money: Money) -> Sku:
     """Readings of traffic at 0.05 a gigabyte."""
-    meter = Meter.objects.create(
-        name="traffic",
-        label="Traffic",
-        source=MeterSource.READING,
-        unit="GB",
-        aggregation=Aggregation.SUM,
-    )
-    sku = Sku.objects.create(
-        code="traffic",
-        name="Traffic",
-        meter=meter,
-        base=PriceBase.NONE,
-        service_category="Networking",
-        service_subcategory="Network Connectivity",
-        service_name="Traffic",
-        pricing_unit="GB",
-    )
-    make_price(money.book, sku, "0.05")
-    return sku
+    return make_reading_meter(money)
 
 
 def event(whose: Project, event_id: str = "1", **changes: Any) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
-from billing.choices import BookStatus, MeterSource, PriceBase
+from billing.choices import Aggregation, BookStatus, MeterSource, PriceBase
 from billing.models import (
     BillingAccount,
     Budget,
@@ -144,6 +144,29 @@ def make_money(
     )
     book.refresh_from_db()
     return Money(entity, account, book, machine, storage, machine_price, storage_price)
+
+
+def make_reading_meter(money: Money) -> Sku:
+    """Let readings of traffic cost 0.05 a gigabyte."""
+    meter = Meter.objects.create(
+        name="traffic",
+        label="Traffic",
+        source=MeterSource.READING,
+        unit="GB",
+        aggregation=Aggregation.SUM,
+    )
+    sku = Sku.objects.create(
+        code="traffic",
+        name="Traffic",
+        meter=meter,
+        base=PriceBase.NONE,
+        service_category="Networking",
+        service_subcategory="Network Connectivity",
+        service_name="Traffic",
+        pricing_unit="GB",
+    )
+    make_price(money.book, sku, "0.05")
+    return sku
 
 
 def make_host(organisation: Organisation) -> ResourceProvider:
