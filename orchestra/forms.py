@@ -30,7 +30,7 @@ class MomentField(forms.DateTimeField):
 
     def __init__(self, **options: Any) -> None:
         widget = forms.DateTimeInput(attrs={"type": "datetime-local"}, format=MOMENT)
-        super().__init__(widget=widget, required=False, **options)
+        super().__init__(**{"widget": widget, "required": False} | options)
 
     def to_python(self, value: Any) -> datetime | None:
         """Return an aware datetime; refuse years that nobody means."""
@@ -261,7 +261,9 @@ class TokenForm(PortalForm):
         required=False,
         empty_label=_("All my projects"),
     )
-    expires_at = MomentField(label=_("Expires"), help_text=_("At most a year ahead."))
+    expires_at = MomentField(
+        label=_("Expires"), required=True, help_text=_("At most a year ahead.")
+    )
 
     def __init__(self, *args: Any, projects: QuerySet[Project], now: datetime, **kw: Any) -> None:
         super().__init__(*args, **kw)

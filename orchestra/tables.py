@@ -2,6 +2,9 @@
 
 from typing import Any
 
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from inventory.foundation.tables import (
@@ -14,6 +17,7 @@ from inventory.foundation.tables import (
     WhenColumn,
 )
 from orchestra.choices import DeploymentState, Environment, OrderKind, OrderState, RunState
+from orchestra.models import Order
 
 
 class ChoiceColumn(TextColumn):
@@ -34,13 +38,36 @@ class NumberColumn(LinkColumn):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, accessor="pk", order_by="pk", **kwargs)
 
-    def render(self, record: Any) -> Any:
+    def render(self, record: Any) -> SafeString:
         """Draw the link with the number as its text."""
-        return super().render(str(record), record)
+        address = reverse(self.to, args=[record.pk])
+        return format_html('<a class="row-link row-number" href="{}">{}</a>', address, record)
 
     def value(self, **kwargs: Any) -> str:
         """Return the number for the CSV file."""
         return str(kwargs["record"])
+
+
+class WhatColumn(TextColumn):
+    """What a request is about: "Linux M × 3", "Give back: Linux M × 3"."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        service = "offering_version__offering__name"
+        super().__init__(*args, accessor=service, order_by=service, **kwargs)
+
+    def render(self, record: Any) -> str:
+        """Draw it."""
+        return what(record)
+
+    def value(self, **kwargs: Any) -> str:
+        """Return it for the CSV file."""
+        return what(kwargs["record"])
+
+
+def what(order: Order) -> str:
+    """Return what a request is about, in a few words."""
+    kind = "" if order.kind == OrderKind.CREATE else f"{order.get_kind_display()}: "
+    return f"{kind}{order.offering_version.offering.name} × {order.instances}"
 
 
 class OrderTable(PortalTable):
@@ -49,17 +76,13 @@ class OrderTable(PortalTable):
     caption = _("Requests")
     number = NumberColumn(to="orchestra:request", verbose_name=_("Request"))
     name = TextColumn(verbose_name=_("Name"))
-    service = TextColumn(
-        accessor="offering_version__offering__name", verbose_name=_("Service"), hide_narrow=True
-    )
-    instances = QuantityColumn(verbose_name=_("Copies"), hide_narrow=True)
-    kind = ChoiceColumn(choices=OrderKind, verbose_name=_("Kind"), hide_narrow=True)
-    project = TextColumn(accessor="project__name", verbose_name=_("Project"))
+    service = WhatColumn(verbose_name=_("Service"), hide_narrow=True)
+    project = TextColumn(accessor="project__name", verbose_name=_("Project"), hide_narrow=True)
     requester = TextColumn(
         order_by="requester__display_name", verbose_name=_("Asked by"), hide_narrow=True
     )
     state = BadgeColumn(choices=OrderState, verbose_name=_("State"))
-    created_at = WhenColumn(verbose_name=_("Asked"), style="ago")
+    created_at = WhenColumn(verbose_name=_("Asked"), style="ago", hide_narrow=True)
 
     class Meta(PortalTable.Meta):
         order_by = ("-number",)
@@ -71,10 +94,8 @@ class InboxTable(PortalTable):
     caption = _("Waiting for your decision")
     number = NumberColumn(to="orchestra:approval", verbose_name=_("Request"))
     name = TextColumn(verbose_name=_("Name"))
-    service = TextColumn(
-        accessor="offering_version__offering__name", verbose_name=_("Service"), hide_narrow=True
-    )
-    project = TextColumn(accessor="project__name", verbose_name=_("Project"))
+    service = WhatColumn(verbose_name=_("Service"), hide_narrow=True)
+    project = TextColumn(accessor="project__name", verbose_name=_("Project"), hide_narrow=True)
     requester = TextColumn(order_by="requester__display_name", verbose_name=_("Asked by"))
     plan_monthly = MoneyColumn(currency="plan_currency", verbose_name=_("A month"))
     end_at = WhenColumn(verbose_name=_("Ends"), style="day", hide_narrow=True)

@@ -77,7 +77,7 @@ def health() -> Health:
     events = Event.objects.aggregate(count=Count("pk"), last=Max("time"))
     return Health(
         at=at,
-        database=str(version),
+        database=str(version).split(" ", 1)[0],
         beats=tuple(
             Beat(beat.name, beat.kind, beat.seen_at, at - beat.seen_at <= QUIET)
             for beat in WorkerBeat.objects.order_by("kind", "name")

@@ -130,7 +130,7 @@ def change(event: Event) -> dict[str, Any]:
     """Return one event as a line: what, in words, where it leads, and when."""
     kind, _slash, number = event.subject.partition("/")
     is_run = kind == "run"
-    label = _("Progress %s") % number if is_run else event.data.get("number", "")
+    label = _("Progress %s") % number if is_run else f"R-{int(number):06d}"
     return {
         "label": label,
         "words": CHANGES.get(event.type, _("changed")),
