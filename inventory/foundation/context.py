@@ -85,7 +85,6 @@ def portal(request: HttpRequest) -> dict[str, Any]:
         "demo_roles": DEMO_ROLES if settings.DEMO else (),
         "viewer_zone": timezone.get_current_timezone_name(),
         "request_id": getattr(request, "request_id", ""),
-        "billing_zone": getattr(settings, "BILLING_ZONE", "UTC"),
     }
 
 

@@ -299,17 +299,23 @@ class FormPage(PortalPage):
     def refused(self, form: PortalForm, error: DomainError) -> HttpResponse:
         """Show the form again with the service's refusal; what was typed stays."""
         form.refuse(error)
-        form.data = form.data.copy()
-        theirs = self.changed_meanwhile(form) if isinstance(error, StaleEdit) else []
+        data = self.request.POST.copy()
+        theirs = []
+        if isinstance(error, StaleEdit):
+            theirs = self.changed_meanwhile(form)
+            data["version"] = str(self.initial()["version"])
         if "idempotency_key" in form.fields:
-            form.data["idempotency_key"] = uuid4().hex
+            data["idempotency_key"] = uuid4().hex
+        form.data = data
         return self.form_answer(form, status=error.status, theirs=theirs)
 
     def changed_meanwhile(self, form: PortalForm) -> list[tuple[str, Any]]:
-        """Return (label, value now) of what differs; the next save builds on it knowingly."""
+        """Load anew and return (label, value now) of what differs from what was typed.
+
+        The form then carries the new version: the next save replaces these values knowingly.
+        """
         self.load()
         now = self.initial()
-        form.data["version"] = now["version"]
         return [
             (str(field.label), now[name])
             for name, field in form.fields.items()

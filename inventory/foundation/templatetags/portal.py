@@ -151,7 +151,8 @@ def choices_of(model: type[Model], field: str) -> type[TextChoices] | None:
 
     Django keeps only the pairs on the field, and a value read from the database is plain text.
     """
-    values = [value for value, _label in model._meta.get_field(field).flatchoices]
+    pairs = getattr(model._meta.get_field(field), "flatchoices", ())
+    values = [value for value, _label in pairs]
     matching = [kind for kind in TextChoices.__subclasses__() if kind.values == values]
     toned = [kind for kind in matching if hasattr(kind, "tone")]
     return next(iter(toned or matching), None)
