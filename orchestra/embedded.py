@@ -99,13 +99,12 @@ def broker_options(var: Path, url: str) -> dict[str, object]:
     if not url.startswith("filesystem://"):
         return {}
     folder = var / "broker"
-    for name in ("queue", "control", "processed"):
+    for name in ("queue", "control"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     return {
         "data_folder_in": str(folder / "queue"),
         "data_folder_out": str(folder / "queue"),
         "control_folder": str(folder / "control"),
-        "processed_folder": str(folder / "processed"),
         "store_processed": False,
         "polling_interval": 0.05,
     }
