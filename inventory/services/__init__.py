@@ -7,7 +7,8 @@ from inventory.services.allocations import (
     reserve,
 )
 from inventory.services.classes import named_class, named_trait, save_word, set_members
-from inventory.services.imports import Fault, ImportRefused, ImportReport, import_pool
+from inventory.services.hostlists import Fault, ImportRefused
+from inventory.services.imports import ImportReport, import_pool
 from inventory.services.inventories import remove_inventory, set_inventory
 from inventory.services.pools import create_pool, require_pool, save_pool
 from inventory.services.providers import (

@@ -54,7 +54,7 @@ class Command(BaseCommand):
             except DomainError as error:
                 raise CommandError(error.message) from error
         changed = f"{report.changed} changed, " if report.changed else ""
-        done = "Would be" if options["dry_run"] else "Imported into"
+        done = "Would import into" if options["dry_run"] else "Imported into"
         self.stdout.write(
             f"{done} {report.pool.name}: {report.new} new, {changed}{report.unchanged} unchanged."
         )
