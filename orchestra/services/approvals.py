@@ -176,7 +176,7 @@ def settle(
 
 def _start(order: Order, plan: Plan, at: datetime, effective_at: datetime | None) -> None:
     """Start the run of an approved plan in this transaction; what it cannot hold undoes it all."""
-    _require_price(order, plan)
+    _require_price(order, plan, at)
     order.decided_at = at
     move(order, OrderState.APPROVED)
     emit(order, "approved", at=at, plan=plan)
@@ -251,8 +251,11 @@ def _require_budget(order: Order, plan: Plan, at: datetime) -> None:
         raise BudgetExceeded(message)
 
 
-def _require_price(order: Order, plan: Plan) -> None:
-    """Refuse a start that would cost more than what was approved, because prices have risen."""
+def _require_price(order: Order, plan: Plan, at: datetime) -> None:
+    """Refuse a start that would cost more than what was approved, because prices have risen.
+
+    A month that is only longer than the planned one is no rise.
+    """
     if order.kind != OrderKind.CREATE:
         return
     version = order.offering_version
@@ -262,11 +265,13 @@ def _require_price(order: Order, plan: Plan) -> None:
         count=order.instances,
         traits=frozenset(version.required_traits),
     )
-    start = max(order.start_at or plan.created_at, plan.created_at)
+    start = max(order.start_at or at, at)
     now = quote(project=order.project, lines=[line], start=start, end=order.end_at)
-    if {item.price_id for item in now.lines} == set(plan.document["prices"]):
-        return
-    if now.monthly > plan.max_monthly_cost:
+    planned = {item["sku"]: Decimal(item["unit_price"]) for item in plan.quote["lines"]}
+    is_dearer = any(
+        item.sku not in planned or item.unit_price > planned[item.sku] for item in now.lines
+    )
+    if is_dearer and now.monthly > plan.max_monthly_cost:
         message = (
             f"Prices have changed: this would cost {now.monthly:,.2f} {now.currency} a month, and "
             f"{plan.max_monthly_cost:,.2f} was planned. {order.requester} can plan it again."

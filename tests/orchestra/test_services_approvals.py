@@ -28,7 +28,7 @@ from orchestra.services.orders import (
     edit_order,
     plan_order,
 )
-from tests.billing.world import make_price
+from tests.billing.world import FIRST_PRICES, make_price
 from tests.cast import NOW, grant, make_user
 from tests.factories import hold
 from tests.orchestra.world import LATER, Catalogue, approve, place, submit, waiting
@@ -318,10 +318,22 @@ def test_a_name_on_its_way_is_not_given_twice(catalogue: Catalogue, member: User
 
 def test_dearer_prices_need_a_new_plan(catalogue: Catalogue, member: User, approver: User) -> None:
     order = waiting(catalogue, member)
-    catalogue.money.machine_price.delete()
-    make_price(catalogue.money.book, catalogue.money.machine, "0.2")
+    catalogue.money.machine_price.during = (FIRST_PRICES, LATER)
+    catalogue.money.machine_price.save()
+    make_price(catalogue.money.book, catalogue.money.machine, "0.2", start=LATER)
     with pytest.raises(PlanExpired, match="Prices have changed"):
         approve(order, approver)
     plan_order(order=order, actor=member, at=LATER)
     order = submit(order, member, at=LATER)
     assert approve(order, approver).decision == Decision.APPROVE
+
+
+def test_a_longer_month_is_no_rise(catalogue: Catalogue, member: User, approver: User) -> None:
+    end_of_april = NOW + timedelta(days=58)
+    order = place(catalogue, member, environment="production", end_at=None, at=end_of_april)
+    order = submit(order, member, at=end_of_april)
+    plan = latest_plan(order)
+    assert plan is not None
+    approve(order, approver, at=end_of_april + timedelta(days=5))
+    # May has 744 hours, April 720: the same price
+    assert Run.objects.get().plan == plan
