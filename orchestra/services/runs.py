@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Max
 
 from inventory.foundation.errors import Conflict, InvalidInput
 from inventory.foundation.models import User
@@ -348,6 +349,7 @@ def _write_steps(run: Run, resources: Mapping[tuple[str, int], Resource], at: da
                 inputs=_inputs(run, step["action"], resource),
                 external_ref=resource.external_ref if resource else "",
                 idempotency_key=f"{run.correlation_id}/{key}",
+                fence=_last_fence(step["action"], resource),
                 finished_at=at if key in is_reserved else None,
             )
         )
@@ -362,6 +364,13 @@ def _first_state(is_done: bool, pending: int) -> StepState:
     if is_done:
         return StepState.DONE
     return StepState.BLOCKED if pending else StepState.READY
+
+
+def _last_fence(action: str, resource: Resource | None) -> int:
+    """Return the fence to go on from: a removal speaks for the key that the create spoke for."""
+    if action != DELETE or resource is None:
+        return 0
+    return resource.steps.aggregate(last=Max("fence"))["last"] or 0
 
 
 def _inputs(run: Run, action: str, resource: Resource | None) -> dict[str, Any]:

@@ -144,6 +144,16 @@ def test_a_lost_worker_is_replaced_and_its_create_adopted(stage_with: SetStage) 
     assert invariants() == []
 
 
+def test_what_took_several_tries_can_be_given_back(stage_with: SetStage) -> None:
+    """The destination refuses older fences for a key, so a removal goes on from the last one."""
+    stage = stage_with(transient_rate=0.5, seed=1)
+    run = drive(stage.run(instances=4))
+    assert run.state == RunState.SUCCEEDED, run.reason
+    assert run.steps.filter(action="resource.create", fence__gt=2).exists()
+    assert drive(stage.retirement(run.deployment)).state == RunState.SUCCEEDED
+    assert stage.world.things() == []
+
+
 def test_without_idempotency_or_lookup_it_is_parked_never_made_twice(
     stage_with: SetStage, operator: User
 ) -> None:
