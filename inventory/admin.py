@@ -1,6 +1,7 @@
 # ruff: noqa: ARG002 - the signatures are Django's
 """The operator's desk: configuration goes through the services, what they own is only shown."""
 
+from collections.abc import Sequence
 from typing import Any, cast
 
 from django import forms
@@ -175,6 +176,12 @@ class InventoryAdmin(admin.ModelAdmin):
             actor=person(request),
         )
         obj.pk = saved.pk
+
+    def get_deleted_objects(
+        self, objs: Sequence[Any] | QuerySet[Any], request: HttpRequest
+    ) -> tuple[list[str], dict[str, int], set[str], list[str]]:
+        """Ask about the inventory alone: its spans go with it, and the service checks the rest."""
+        return [str(obj) for obj in objs], {"inventory": len(objs)}, set(), []
 
     def delete_model(self, request: HttpRequest, obj: Inventory) -> None:
         """Remove by the service: it refuses what was ever held."""

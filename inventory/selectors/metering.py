@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db.models import F, Q, Value
-from django.db.models.functions import Coalesce, Greatest, Least, Lower, Upper
+from django.db.models.functions import Coalesce, Greatest, Least
 
 from inventory.models import Allocation, Resource, ResourceState
 
@@ -100,8 +100,8 @@ def metered_states(
             "resource_id",
             "resource__kind",
             "state",
-            Greatest(Lower("during"), Value(start)),
-            Least(Coalesce(Upper("during"), Value(end)), Value(end)),
+            Greatest(F("during__startswith"), Value(start)),
+            Least(Coalesce(F("during__endswith"), Value(end)), Value(end)),
         )
     )
     return [MeteredState(*row) for row in rows]
