@@ -6,8 +6,8 @@ from inventory import views
 
 app_name = "inventory"
 urlpatterns = [
-    path("resources", views.Resources.as_view(), name="resources"),
-    path("resources/<int:pk>", views.ResourceDetail.as_view(), name="resource"),
-    path("pools", views.Pools.as_view(), name="pools"),
-    path("pools/<slug:slug>", views.PoolDetail.as_view(), name="pool"),
+    path("resources/", views.Resources.as_view(), name="resources"),
+    path("resources/<int:pk>/", views.ResourceDetail.as_view(), name="resource"),
+    path("pools/", views.Pools.as_view(), name="pools"),
+    path("pools/<slug:slug>/", views.PoolDetail.as_view(), name="pool"),
 ]

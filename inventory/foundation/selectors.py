@@ -23,15 +23,19 @@ from inventory.foundation.permissions import (
 )
 
 
-def ancestry(organisation: Organisation) -> list[int]:
-    """Return the ids of the organisation and of all above it, nearest first."""
+def ancestry(*organisation_ids: int) -> list[int]:
+    """Return the ids of the organisations and of all above them, each once.
+
+    Those of one organisation come nearest first.
+    """
     parents = dict(Organisation.objects.values_list("id", "parent_id"))
-    line: list[int] = []
-    node: int | None = organisation.pk
-    while node is not None and node not in line:
-        line.append(node)
-        node = parents[node]
-    return line
+    line: dict[int, None] = {}
+    for start in organisation_ids:
+        node: int | None = start
+        while node is not None and node not in line:
+            line[node] = None
+            node = parents[node]
+    return list(line)
 
 
 def visible_projects(user: User) -> QuerySet[Project]:
@@ -47,7 +51,7 @@ def grants_of(*, project: Project, at: datetime) -> QuerySet[RoleGrant]:
     """Return the roles that hold in the project at `at`: its own and its organisations'."""
     return (
         RoleGrant.objects.filter(
-            Q(project=project) | Q(organisation_id__in=ancestry(project.organisation)),
+            Q(project=project) | Q(organisation_id__in=ancestry(project.organisation_id)),
             Q(expires_at=None) | Q(expires_at__gt=at),
         )
         .select_related("user", "group", "granted_by", "organisation", "project")
@@ -69,7 +73,9 @@ def people_with(*, action: Action, project: Project, at: datetime) -> QuerySet[U
 def members_of(organisation: Organisation) -> QuerySet[User]:
     """Return the active people who belong to the organisation or to one above it, by name."""
     return (
-        User.objects.filter(memberships__organisation_id__in=ancestry(organisation), is_active=True)
+        User.objects.filter(
+            memberships__organisation_id__in=ancestry(organisation.pk), is_active=True
+        )
         .distinct()
         .order_by("display_name", "username")
     )
@@ -77,7 +83,7 @@ def members_of(organisation: Organisation) -> QuerySet[User]:
 
 def members_of_any(organisations: QuerySet[Organisation]) -> QuerySet[User]:
     """Return the active people of several organisations, each with those above it, by name."""
-    lines = {pk for organisation in organisations for pk in ancestry(organisation)}
+    lines = ancestry(*organisations.values_list("pk", flat=True))
     return (
         User.objects.filter(memberships__organisation_id__in=lines, is_active=True)
         .distinct()

@@ -30,7 +30,6 @@ from inventory.selectors.pools import (
 from inventory.selectors.snapshots import Node, Stock, class_words, pool_snapshot
 from inventory.selectors.usage import QuotaUse, idle_reservations, quota_peak, quota_use, quotas_of
 from inventory.selectors.visibility import (
-    organisations_upwards,
     pools_where,
     visible_pools,
     visible_resources,
@@ -61,7 +60,6 @@ __all__ = [
     "metered_allocations",
     "metered_resources",
     "metered_states",
-    "organisations_upwards",
     "pool_capacities",
     "pool_capacity",
     "pool_snapshot",

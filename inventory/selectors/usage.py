@@ -10,8 +10,8 @@ from django.db.models.functions import Coalesce
 from inventory.capacity import peak
 from inventory.choices import AllocationState, ResourceStatus
 from inventory.foundation.models import Organisation, Project
+from inventory.foundation.selectors import ancestry
 from inventory.models import Allocation, Quota, Resource, ResourceClass
-from inventory.selectors.visibility import organisations_upwards
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def quota_peak(*, quota: Quota, start: datetime, end: datetime | None) -> int:
 
 
 def quotas_of(project: Project) -> QuerySet[Quota]:
-    above = organisations_upwards([project.organisation_id])
+    above = ancestry(project.organisation_id)
     return Quota.objects.filter(Q(project=project) | Q(organisation_id__in=above))
 
 

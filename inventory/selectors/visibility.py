@@ -1,29 +1,16 @@
 """Which pools and resources a person may see."""
 
-from collections.abc import Iterable
-
 from django.db.models import Q, QuerySet
 
-from inventory.foundation.models import Membership, Organisation, User
+from inventory.foundation.models import Membership, User
 from inventory.foundation.permissions import (
     Action,
     organisations_where,
     pools_granted,
     projects_where,
 )
+from inventory.foundation.selectors import ancestry
 from inventory.models import Pool, Resource
-
-
-def organisations_upwards(ids: Iterable[int]) -> set[int]:
-    """Return the organisations of the ids and all above them."""
-    parents = dict(Organisation.objects.values_list("id", "parent_id"))
-    found: set[int] = set()
-    for start in ids:
-        node: int | None = start
-        while node is not None and node not in found:
-            found.add(node)
-            node = parents[node]
-    return found
 
 
 def visible_pools(user: User) -> QuerySet[Pool]:
@@ -41,7 +28,7 @@ def visible_pools(user: User) -> QuerySet[Pool]:
         *Membership.objects.filter(user=user).values_list("organisation_id", flat=True),
         *projects_where(user, Action.PROJECT_VIEW).values_list("organisation_id", flat=True),
     }
-    return Pool.objects.filter(organisation_id__in=organisations_upwards(theirs)) | pools_where(
+    return Pool.objects.filter(organisation_id__in=ancestry(*theirs)) | pools_where(
         user, Action.POOL_VIEW
     )
 

@@ -12,7 +12,7 @@ from orchestra.models import PolicyVersion
 def rules_in_force(*, project: Project, at: datetime) -> list[PolicyVersion]:
     """Return the rules of the nearest scope that has any: project, organisation, those above it,
     then everywhere. A nearer scope replaces a wider one entirely."""
-    line = ancestry(project.organisation)
+    line = ancestry(project.organisation_id)
     versions = list(
         PolicyVersion.objects.filter(
             Q(policy__project=project)

@@ -13,8 +13,9 @@ from django.db import connection
 from django.db.models import Q, QuerySet
 
 from inventory.foundation.clock import database_now
-from inventory.foundation.models import Organisation, User
+from inventory.foundation.models import User
 from inventory.foundation.permissions import Action, pools_granted, projects_where
+from inventory.foundation.selectors import ancestry
 from orchestra.choices import (
     Decision,
     DesiredState,
@@ -194,11 +195,7 @@ def windows_of(run: Run) -> QuerySet[ChangeWindow]:
 
 def _scope(run: Run) -> Q:
     project = run.order.project
-    ancestors = []
-    organisation: Organisation | None = project.organisation
-    while organisation is not None:
-        ancestors.append(organisation.pk)
-        organisation = organisation.parent
+    ancestors = ancestry(project.organisation_id)
     return (
         (Q(organisation=None) | Q(organisation__in=ancestors))
         & (Q(project=None) | Q(project=project))

@@ -31,7 +31,7 @@ def alternatives(
     """
     count = f"all {len(needs)}" if len(needs) > 1 else "it"
     found: list[dict[str, Any]] = []
-    line = ancestry(project.organisation)
+    line = ancestry(project.organisation_id)
     for other in pools_of(version).exclude(pk=pool.pk).filter(organisation_id__in=line):
         if _fits(other, needs, start, end):
             found.append({"pool": other.slug, "message": f"{other} has room for {count} now."})

@@ -158,7 +158,7 @@ def _room(
     at: datetime,
 ) -> dict[int, tuple[int, bool]]:
     """Return how many more of each fit in all its pools, and whether counting was cut short."""
-    line = ancestry(project.organisation)
+    line = ancestry(project.organisation_id)
     by_pool: dict[Pool, list[OfferingVersion]] = {}
     for version in versions:
         for pool in version.orderable:  # type: ignore[attr-defined]

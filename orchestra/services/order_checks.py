@@ -148,7 +148,7 @@ def _read_offering(reading: Reading, wish: Wish, project: Project) -> None:
 def _pools(
     reading: Reading, wanted: Pool | None, version: OfferingVersion, project: Project
 ) -> list[Pool]:
-    line = ancestry(project.organisation)
+    line = ancestry(project.organisation_id)
     if wanted is None:
         pools = [pool for pool in pools_of(version) if pool.organisation_id in line]
         if not pools:

@@ -42,7 +42,7 @@ def busy(pool: Pool, project: Project) -> Pool:
 def test_a_member_sees_totals_and_what_fits_but_no_hosts(busy: Pool, member: User) -> None:
     client = signed_in(member)
 
-    overview = client.get("/pools").text
+    overview = client.get("/pools/").text
     page = client.get(reverse("inventory:pool", args=[busy.slug])).text
 
     assert "24 vCPU of 32 vCPU held, 8 vCPU free" in overview
@@ -70,7 +70,7 @@ def test_the_members_file_holds_the_totals(busy: Pool, member: User) -> None:
     address = reverse("inventory:pool", args=[busy.slug])
 
     rows = rows_of(signed_in(member).get(address, {"format": "csv"}).getvalue())
-    overview = rows_of(signed_in(member).get("/pools", {"format": "csv"}).getvalue())
+    overview = rows_of(signed_in(member).get("/pools/", {"format": "csv"}).getvalue())
 
     processors = next(row for row in rows if row["Unit"] == "vCPU")
     assert (processors["Physical"], processors["Held"], processors["Free to sell"]) == (
@@ -84,9 +84,9 @@ def test_the_members_file_holds_the_totals(busy: Pool, member: User) -> None:
 def test_a_stranger_finds_no_pool(busy: Pool, stranger: User) -> None:
     client = signed_in(stranger)
 
-    assert busy.name not in client.get("/pools").text
+    assert busy.name not in client.get("/pools/").text
     assert client.get(reverse("inventory:pool", args=[busy.slug])).status_code == 404
-    assert client.get("/pools/no-such-pool").status_code == 404
+    assert client.get("/pools/no-such-pool/").status_code == 404
 
 
 def test_over_commit_is_shown(pool: Pool, member: User) -> None:
@@ -139,12 +139,12 @@ def queries_of(client: Client, address: str) -> int:
 def test_queries_do_not_grow(busy: Pool, organisation: Organisation, operator: User) -> None:
     client = signed_in(operator)
     one = reverse("inventory:pool", args=[busy.slug])
-    few, few_of_one = queries_of(client, "/pools"), queries_of(client, one)
+    few, few_of_one = queries_of(client, "/pools/"), queries_of(client, one)
 
     for number in range(5):
         make_pool(organisation, name=f"Pool {number}")
     for number in range(20):
         make_host(busy, f"more-{number}")
 
-    assert queries_of(client, "/pools") == few <= CEILING
+    assert queries_of(client, "/pools/") == few <= CEILING
     assert queries_of(client, one) == few_of_one <= CEILING

@@ -15,7 +15,7 @@ from inventory.services import activate, release
 from tests.cast import NOW
 from tests.factories import hold, make_resource
 
-LIST = "/resources"
+LIST = "/resources/"
 CEILING = 40
 
 
@@ -83,7 +83,7 @@ def test_nobody_signs_in_first(web: Resource, client: Client) -> None:
 def test_pages_only_read(method: str, web: Resource, owner: User) -> None:
     client = signed_in(owner)
 
-    for address in (LIST, reverse("inventory:resource", args=[web.pk]), "/pools"):
+    for address in (LIST, reverse("inventory:resource", args=[web.pk]), "/pools/"):
         assert getattr(client, method)(address).status_code == 405
 
 
