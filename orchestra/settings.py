@@ -183,6 +183,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 300.0,
         "options": {"expires": 300},
     },
+    "expire-orders": {
+        "task": "orchestra.expire_orders",
+        "schedule": 300.0,
+        "options": {"expires": 300},
+    },
 }
 
 ORCHESTRA_PROVIDERS = {

@@ -1,4 +1,4 @@
-"""What the bell rings for: an id in, one call of the engine."""
+"""What the bell rings for, and what the scheduler asks: one call of the engine or a service."""
 
 import os
 import socket
@@ -6,7 +6,11 @@ import socket
 from celery import shared_task
 from celery.signals import worker_ready
 
+from inventory.foundation.choices import Via
+from inventory.foundation.clock import database_now
+from inventory.foundation.trail import Trail, on_trail
 from orchestra import bell, engine
+from orchestra.services import orders
 
 Sender = object
 
@@ -26,6 +30,13 @@ def ring(run_id: int) -> int:  # noqa: ARG001 - one bell drains, whichever run i
 def sweep() -> int:
     """Find what no bell rang for, and do it."""
     return engine.sweep(worker=worker_name()).steps
+
+
+@shared_task(name="orchestra.expire_orders")
+def expire_orders() -> int:
+    """Close the requests that nobody decided on in time."""
+    with on_trail(Trail(via=Via.LOOP, label="expiry")):
+        return orders.expire_orders(at=database_now())
 
 
 @worker_ready.connect
