@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from billing.choices import ChargeCategory, InvoiceState, PeriodState
 from billing.models import BillingAccount, BillingPeriod, Charge, Invoice, SkuPrice
 from billing.selectors import visible_accounts
+from billing.selectors.statements import charges_of_line
 from inventory.foundation.errors import InvalidInput
 from inventory.foundation.filters import PortalFilterSet
 from inventory.foundation.models import Project
@@ -68,11 +69,78 @@ class ChargeFilter(PortalFilterSet):
         "resource_id", label=_("Number of the resource"), min_value=1, max_value=2**63 - 1
     )
     environment = filters.CharFilter("labels__environment", label=_("Environment"), max_length=20)
+    application = filters.CharFilter("labels__application", label=_("Application"), max_length=80)
+    cost_centre = filters.CharFilter(label=_("Cost centre"), max_length=40)
+    currency = filters.CharFilter(label=_("Currency"), max_length=3)
+    since = MonthFilter("period__month", "gte", label=_("From month"))
+    until = MonthFilter("period__month", "lte", label=_("To month"))
+    line = filters.NumberFilter(
+        method="of_line", label=_("Number of the statement line"), min_value=1, max_value=2**63 - 1
+    )
     category = filters.ChoiceFilter(choices=ChargeCategory.choices, label=_("Kind of charge"))
 
     class Meta:
         model = Charge
         fields: ClassVar[list[str]] = []
+
+    def of_line(self, queryset: QuerySet[Charge], _name: str, value: Any) -> QuerySet[Charge]:
+        """Keep the charges that a statement's line adds up."""
+        return charges_of_line(charges=queryset, line_id=int(value))
+
+
+GROUPINGS = [
+    ("project", _("Project")),
+    ("service", _("Service")),
+    ("resource", _("Resource")),
+    ("environment", _("Environment")),
+    ("application", _("Application")),
+    ("cost_centre", _("Cost centre")),
+]
+MONTHS_AT_MOST = 24
+
+
+class CostForm(forms.Form):
+    """Refuse a range that ends before it starts or is longer than two years."""
+
+    def clean(self) -> dict[str, Any]:
+        """Check the two months against each other."""
+        cleaned = super().clean() or self.cleaned_data
+        first, last = cleaned.get("since"), cleaned.get("until")
+        if first and last and last < first:
+            self.add_error("until", _("The last month is before the first. Swap the two."))
+        elif (
+            first
+            and last
+            and (last.year - first.year) * 12 + last.month - first.month >= MONTHS_AT_MOST
+        ):
+            self.add_error("until", _("Show at most 24 months at once."))
+        return cleaned
+
+
+class CostFilter(PortalFilterSet):
+    """What the costs page adds up: months, grouping, and of what."""
+
+    q = None
+    since = MonthFilter(method="as_asked", label=_("From month"))
+    until = MonthFilter(method="as_asked", label=_("To month"))
+    by = filters.ChoiceFilter(
+        method="as_asked", choices=GROUPINGS, label=_("Grouped by"), empty_label=None
+    )
+    project = filters.ModelChoiceFilter(queryset=projects_of, label=_("Project"))
+    service = filters.CharFilter("sku__service_name", label=_("Service"), max_length=80)
+    environment = filters.CharFilter("labels__environment", label=_("Environment"), max_length=20)
+    application = filters.CharFilter("labels__application", label=_("Application"), max_length=80)
+    account = filters.ModelChoiceFilter(queryset=accounts_of, label=_("Paying account"))
+    currency = filters.CharFilter(method="as_asked", label=_("Currency"), max_length=3)
+
+    class Meta:
+        model = Charge
+        form = CostForm
+        fields: ClassVar[list[str]] = []
+
+    def as_asked(self, queryset: QuerySet[Charge], _name: str, _value: Any) -> QuerySet[Charge]:
+        """Leave the rows: months, grouping and currency are the report's own business."""
+        return queryset
 
 
 class StatementFilter(PortalFilterSet):

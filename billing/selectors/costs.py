@@ -1,4 +1,4 @@
-"""The report behind the costs page: sums over months, who and what for, and how complete they are."""
+"""The report behind the costs page: sums over months by what for, and how complete they are."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -120,6 +120,12 @@ def cost_report(
         days=(until - first).days,
         completeness=completeness,
     )
+
+
+def billing_zone(*, charges: QuerySet[Charge]) -> str:
+    """Return the zone that the charges' months are cut in; UTC where there are none yet."""
+    accounts = BillingAccount.objects.filter(pk__in=charges.order_by().values("account_id"))
+    return accounts.order_by("pk").values_list("entity__zone", flat=True).first() or "UTC"
 
 
 def completeness_of(*, charges: QuerySet[Charge], first: date, last: date) -> Completeness:

@@ -1,0 +1,28 @@
+"""The pages of money, by noun."""
+
+from billing.views.charges import ChargeDetail, Charges
+from billing.views.costs import Costs, CostsFile
+from billing.views.periods import ClosePeriod, Export, MonthDetail, Periods
+from billing.views.prices import Prices
+from billing.views.statements import (
+    RunningStatementPage,
+    StatementDetail,
+    StatementFile,
+    Statements,
+)
+
+__all__ = [
+    "ChargeDetail",
+    "Charges",
+    "ClosePeriod",
+    "Costs",
+    "CostsFile",
+    "Export",
+    "MonthDetail",
+    "Periods",
+    "Prices",
+    "RunningStatementPage",
+    "StatementDetail",
+    "StatementFile",
+    "Statements",
+]

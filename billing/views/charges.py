@@ -1,0 +1,79 @@
+"""Charges: the lines of the ledger, and where each amount comes from."""
+
+from typing import Any
+
+from django.core.paginator import Page
+from django.db.models import QuerySet, Sum
+from django.utils.translation import gettext_lazy as _
+from django_filters import FilterSet
+
+from billing.choices import AccountMode, PriceBase
+from billing.filters import ChargeFilter
+from billing.models import Charge
+from billing.selectors import explain, visible_charges, visible_invoices
+from billing.tables import ChargeTable
+from inventory.foundation.pages import DetailPage, ListPage
+from inventory.foundation.permissions import Action
+from inventory.foundation.tables import PortalTable
+from inventory.selectors import visible_resources
+
+
+class Charges(ListPage):
+    """The charges that a person may see, with their exact number and sum."""
+
+    title = _("Charges")
+    subtitle = _("Each line of the ledger, unrounded. Open one to see where its amount comes from.")
+    template_name = "billing/charges/list.html"
+    filterset_class = ChargeFilter
+    table_class = ChargeTable
+    action = Action.COST_VIEW
+    empty_title = _("Nothing was charged yet")
+    empty_text = _("Charges appear a few minutes after the first resource is delivered.")
+    empty_icon = "coins"
+
+    def rows(self) -> QuerySet[Charge]:
+        """Return the visible charges."""
+        return visible_charges(self.viewer)
+
+    def list_context(
+        self, filters: FilterSet, table: PortalTable, page: Page, per_page: int
+    ) -> dict[str, Any]:
+        """Add the exact sums of all that is listed, one for each currency."""
+        found = filters.qs if filters.is_valid() else filters.queryset.none()
+        sums = found.order_by("currency").values("currency").annotate(total=Sum("billed_cost"))
+        return super().list_context(filters, table, page, per_page) | {"sums": list(sums)}
+
+
+class ChargeDetail(DetailPage):
+    """Explain this number: interval, amount, price, proration, rounding; computed anew."""
+
+    template_name = "billing/charges/detail.html"
+
+    def rows(self) -> QuerySet[Charge]:
+        """Return the visible charges with what explains them."""
+        return visible_charges(self.viewer).select_related(
+            "account__entity", "sku__meter", "sku_price__book", "resource", "invoice"
+        )
+
+    def context(self) -> dict[str, Any]:
+        """Return the explanation and what the viewer may go on to."""
+        charge: Charge = self.object
+        found = explain(charge=charge)
+        return {
+            "explanation": found,
+            "hours": found.seconds / 3600,
+            "base_hours": found.base_seconds / 3600,
+            "is_hourly": charge.sku.base == PriceBase.HOUR,
+            "is_monthly": charge.sku.base == PriceBase.MONTH,
+            "mode": AccountMode(charge.account.mode).label,
+            "sees_resource": visible_resources(self.viewer).filter(pk=charge.resource_id).exists(),
+            "sees_statement": visible_invoices(self.viewer).filter(pk=charge.invoice_id).exists(),
+            "line": charge.invoice.lines.filter(
+                cost_centre=charge.cost_centre,
+                project_name=charge.labels.get("project", ""),
+                sku_name=charge.labels.get("sku_name", ""),
+                unit=charge.pricing_unit,
+            ).first()
+            if charge.invoice
+            else None,
+        }

@@ -1,0 +1,142 @@
+"""Costs: a range of months, what for, the same months before, and as a file."""
+
+from typing import Any
+from urllib.parse import urlencode
+
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
+
+from billing.charts import cost_figure
+from billing.choices import AccountMode
+from billing.filters import GROUPINGS, CostFilter
+from billing.selectors import visible_charges
+from billing.selectors.costs import CostReport, billing_zone, cost_report
+from billing.tables import CostByTimeTable, CostTable, cost_rows, cost_rows_by_time
+from inventory.foundation.clock import database_now
+from inventory.foundation.errors import InvalidInput
+from inventory.foundation.pages import PortalPage, csv_file
+from inventory.foundation.periods import month_of, previous_month
+from inventory.foundation.permissions import Action
+
+NARROWS = ("project", "service", "environment", "application", "account", "currency")
+# Where a click on a line leads: the filter that keeps it, and how to group what is then left.
+DRILLS = {
+    "project": ("project", "service"),
+    "service": ("service", "resource"),
+    "environment": ("environment", "project"),
+    "application": ("application", "resource"),
+}
+
+
+class CostPage(PortalPage):
+    """What both answers need: the filters and the report over what they leave."""
+
+    http_method_names = ["get", "head", "options"]
+    action = Action.COST_VIEW
+
+    def filters(self) -> CostFilter:
+        """Return the filters over the charges that the viewer may see."""
+        return CostFilter(
+            self.request.GET, queryset=visible_charges(self.viewer), request=self.request
+        )
+
+    def report(self, filters: CostFilter) -> CostReport:
+        """Return the report that the address asks for: by project over this month, if nothing."""
+        asked = filters.form.cleaned_data
+        this_month = month_of(database_now(), billing_zone(charges=filters.queryset))
+        first = asked.get("since") or asked.get("until") or this_month
+        last = asked.get("until") or max(first, this_month)
+        return cost_report(
+            charges=filters.qs,
+            by=asked.get("by") or GROUPINGS[0][0],
+            first=first,
+            last=last,
+            currency=asked.get("currency", ""),
+        )
+
+
+class Costs(CostPage):
+    """The page: one figure, its table with totals, and how complete it is."""
+
+    title = _("Costs")
+    template_name = "billing/costs/costs.html"
+
+    def get(self, _request: HttpRequest) -> HttpResponse:
+        """Draw the report, or the filters with what is wrong with them."""
+        filters = self.filters()
+        if not filters.is_valid():
+            return self.page({"filterset": filters, "report": None}, status=400)
+        report = self.report(filters)
+        word = dict(GROUPINGS)[report.by]
+        kept = self.kept(report)
+        return self.page(
+            {
+                "filterset": filters,
+                "report": report,
+                "word": word,
+                "figure": cost_figure(report=report, word=str(word)) if report.lines else None,
+                "lines": [(line, self.drill(report, line.key, kept)) for line in report.lines],
+                "csv": f"{reverse('billing:costs-csv')}?{urlencode(kept)}",
+                "csv_by_time": (
+                    f"{reverse('billing:costs-csv')}?{urlencode(kept | {'every': report.every})}"
+                ),
+                "charges": self.charges(report, kept),
+                "before": previous_month(report.first),
+                "modes": sorted(
+                    {AccountMode(one.mode).label for one in report.completeness.accounts}
+                ),
+                "groupings": [
+                    (name, label, f"?{urlencode(kept | {'by': name})}") for name, label in GROUPINGS
+                ],
+            }
+        )
+
+    def kept(self, report: CostReport) -> dict[str, str]:
+        """Return the address's names for this very report, with the defaults written out."""
+        narrowed = {name: self.request.GET[name] for name in NARROWS if self.request.GET.get(name)}
+        return {
+            "since": f"{report.first:%Y-%m}",
+            "until": f"{report.last:%Y-%m}",
+            "by": report.by,
+        } | narrowed
+
+    def drill(self, report: CostReport, key: str, kept: dict[str, str]) -> dict[str, str]:
+        """Return the addresses of one line: its parts (if any) and its charges."""
+        links = {"charges": "", "parts": ""}
+        if not key:
+            return links
+        links["charges"] = self.charges(report, kept, **{report.by: key})
+        if report.by in DRILLS:
+            name, then_by = DRILLS[report.by]
+            links["parts"] = f"?{urlencode(kept | {name: key, 'by': then_by})}"
+        return links
+
+    def charges(self, report: CostReport, kept: dict[str, str], **more: str) -> str:
+        """Return the address of the charges that are added up."""
+        names = {name: value for name, value in kept.items() if name != "by"}
+        names |= {"currency": report.currency} | more
+        return f"{reverse('billing:charges')}?{urlencode(names)}"
+
+
+class CostsFile(CostPage):
+    """The table of the page as a file, its last row the control total; `every` gives the days."""
+
+    def get(self, request: HttpRequest) -> StreamingHttpResponse:
+        """Answer with the file, exact amounts beside the printed ones."""
+        filters = self.filters()
+        if not filters.is_valid():
+            message = "The file was not made: the filters in the address are not right."
+            raise InvalidInput(message)
+        report = self.report(filters)
+        table: Any
+        if request.GET.get("every"):
+            rows = cost_rows_by_time(report=report)
+            table = CostByTimeTable(rows)
+        else:
+            rows = cost_rows(report=report)
+            table = CostTable(rows)
+        span = f"{report.first:%Y-%m}-to-{report.last:%Y-%m}"
+        answer = csv_file(table, name=f"costs-by-{report.by}-{span}", count=len(rows) - 1)
+        answer["X-Control-Total"] = f"{report.total:f} {report.currency}".strip()
+        return answer
