@@ -30,9 +30,9 @@ from billing.selectors.periods import lock_periods
 from inventory.foundation.errors import Conflict, NotVisible
 from inventory.foundation.models import User
 from inventory.foundation.permissions import Action, organisations_where, refusal
+from inventory.foundation.trail import record_audit
 
 FORMAT = "focus-1.2"
-SUMMED = ("BilledCost", "EffectiveCost", "ListCost", "ContractedCost")
 LEDGER_SUMS = {
     "BilledCost": "billed_cost",
     "EffectiveCost": "effective_cost",
@@ -226,7 +226,7 @@ def write(
         write_whole(path, lambda file: _fill(file, path, periods))
         entry = _entry(path, month, periods)
         write_manifest(directory, entry)
-        BillingExport.objects.create(
+        export = BillingExport.objects.create(
             month=month.replace(day=1),
             format=FORMAT,
             is_final=entry.status == PeriodState.CLOSED,
@@ -236,6 +236,14 @@ def write(
             manifest=entry.__dict__,
             created_at=at,
             created_by=actor,
+        )
+        record_audit(
+            action="export.billing",
+            subject=export,
+            at=at,
+            actor=actor,
+            organisation=account.organisation if account else None,
+            changes={"file": ["", entry.name], "sha256": ["", entry.sha256]},
         )
     return entry
 
@@ -257,7 +265,7 @@ def _fill(file: BinaryIO, path: Path, periods: Sequence[BillingPeriod]) -> None:
         for block in copy:
             file.write(block)
     file.flush()
-    _, sums = sums_of(Path(file.name), by="BillingCurrency", columns=SUMMED)
+    _, sums = sums_of(Path(file.name), by="BillingCurrency", columns=LEDGER_SUMS)
     expected = _ledger(periods)
     if {
         key: {name: Decimal(value) for name, value in row.items()} for key, row in sums.items()
@@ -271,22 +279,22 @@ def _ledger(periods: Sequence[BillingPeriod]) -> dict[str, dict[str, Decimal]]:
     found: dict[str, dict[str, Decimal]] = {}
     rows = (
         Charge.objects.filter(period__in=periods)
-        .values("currency")
-        .annotate(**{name: Sum(field) for name, field in LEDGER_SUMS.items()})
+        .values_list("currency")
+        .annotate(*(Sum(field) for field in LEDGER_SUMS.values()))
     )
-    for row in rows:
-        found[row["currency"]] = {name: row[name] for name in SUMMED}
+    for currency, *sums in rows:
+        found[currency] = dict(zip(LEDGER_SUMS, sums, strict=True))
     for period in periods:
         for invoice in period.invoices.all():
             rounding = invoice.total - invoice.exact_total
             if invoice.issued_at is not None and rounding:
-                sums = found[invoice.currency]
-                found[invoice.currency] = {name: sums[name] + rounding for name in SUMMED}
+                for name in LEDGER_SUMS:
+                    found[invoice.currency][name] += rounding
     return found
 
 
 def _entry(path: Path, month: date, periods: Sequence[BillingPeriod]) -> FileEntry:
-    rows, sums = sums_of(path, by="BillingCurrency", columns=SUMMED)
+    rows, sums = sums_of(path, by="BillingCurrency", columns=LEDGER_SUMS)
     is_closed = all(period.state == PeriodState.CLOSED for period in periods)
     return FileEntry(
         name=path.name,

@@ -111,7 +111,12 @@ def _frozen_cost(period: BillingPeriod, problems: list[str]) -> Decimal:
         usage_start__lt=period.end_at,
     ).exclude(origin=UsageOrigin.READING)
     for record in rows:
-        key = (record.origin, record.origin_id, record.meter_id, record.usage_start)
+        key: tuple[object, ...] = (
+            record.origin,
+            record.origin_id,
+            record.meter_id,
+            record.usage_start,
+        )
         records[key] += Fraction(record.amount)
         ends[key] = record.usage_end
     costs = []

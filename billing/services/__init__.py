@@ -26,6 +26,7 @@ from billing.services.prices import (
     save_price,
     save_price_book,
     save_sku,
+    set_sku_traits,
 )
 from billing.services.rating import (
     PeriodClosed,
@@ -67,4 +68,5 @@ __all__ = [
     "save_price",
     "save_price_book",
     "save_sku",
+    "set_sku_traits",
 ]

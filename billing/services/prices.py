@@ -23,6 +23,7 @@ from inventory.foundation.errors import Conflict, Forbidden, InvalidInput
 from inventory.foundation.models import User
 from inventory.foundation.permissions import Action, require_anywhere
 from inventory.foundation.trail import emit_event, record_audit
+from inventory.models import Trait
 
 ALL_QUANTITIES = NumericRange(Decimal(0), None)
 
@@ -238,6 +239,27 @@ def save_sku(*, sku: Sku, at: datetime, actor: User) -> Sku:
         sku.save()
         _audit("create.sku" if is_new else "edit.sku", sku, at, actor)
     return sku
+
+
+def set_sku_traits(*, sku: Sku, traits: Sequence[Trait], at: datetime, actor: User) -> None:
+    """Let the item price only what was asked with all these properties. Raises BookInForce."""
+    require_anywhere(actor, Action.MONEY_MANAGE)
+    with transaction.atomic():
+        before = sorted(trait.name for trait in sku.traits.all())
+        after = sorted(trait.name for trait in traits)
+        if before == after:
+            return
+        if sku.charges.exists():
+            message = f"“{sku}” was charged already, so its properties stay. Make a new item."
+            raise BookInForce(message)
+        sku.traits.set(traits)
+        record_audit(
+            action="edit.sku",
+            subject=sku,
+            at=at,
+            actor=actor,
+            changes={"traits": [before, after]},
+        )
 
 
 def _refuse_in_force(book: PriceBook) -> None:

@@ -180,16 +180,20 @@ def ensure_partitions(*, start: datetime, end: datetime) -> None:
 
 def freeze_usage(*, slices: Sequence[Slice], at: datetime) -> int:
     """Write each metered slice into an immutable usage record; readings are records already."""
-    metered = [one for one in slices if one.origin != UsageOrigin.READING]
+    metered = [
+        (one, one.sku.meter)
+        for one in slices
+        if one.origin != UsageOrigin.READING and one.sku.meter is not None
+    ]
     if not metered:
         return 0
     ensure_partitions(
-        start=min(one.start for one in metered), end=max(one.start for one in metered)
+        start=min(one.start for one, _ in metered), end=max(one.start for one, _ in metered)
     )
     UsageRecord.objects.bulk_create(
         (
             UsageRecord(
-                meter_id=one.sku.meter_id,
+                meter=meter,
                 project_id=one.project_id,
                 resource_id=one.resource_id,
                 origin=one.origin,
@@ -203,7 +207,7 @@ def freeze_usage(*, slices: Sequence[Slice], at: datetime) -> int:
                 dimensions={"sku": one.sku.code, "state": one.state},
                 recorded_at=at,
             )
-            for one in metered
+            for one, meter in metered
         ),
         batch_size=BATCH,
     )

@@ -7,7 +7,7 @@ import pytest
 from django.db import IntegrityError, transaction
 from django.db.models import Sum
 
-from billing.choices import AccountKind, InvoiceState, PeriodState
+from billing.choices import AccountKind, InvoiceState, MeterSource, PeriodState
 from billing.models import (
     BillingAccount,
     BillingPeriod,
@@ -15,8 +15,11 @@ from billing.models import (
     Invoice,
     InvoiceLine,
     InvoiceSeries,
+    Meter,
+    Sku,
     UsageRecord,
 )
+from billing.selectors import explain, reconcile
 from billing.services import (
     NothingToClose,
     PeriodClosed,
@@ -327,3 +330,36 @@ def test_the_constraint_refuses_two_documents(three: None, money: Money, finance
             total=1,
             created_at=AFTER,
         )
+
+
+def test_time_in_a_state_is_priced_by_the_state(
+    project: Project, money: Money, host: ResourceProvider
+) -> None:
+    machine = make_machine(project=project, host=host, name="web", start=START)
+    stop = START + timedelta(hours=10)
+    running = machine.states.get()
+    running.during = (START, stop)
+    running.save()
+    machine.states.create(state="stopped", during=(stop, None))
+    sku = Sku.objects.create(
+        code="stopped",
+        name="Stopped machine",
+        meter=Meter.objects.create(
+            name="stopped",
+            label="Stopped",
+            source=MeterSource.STATE,
+            state="stopped",
+            unit="machine",
+        ),
+        service_name="Virtual machines",
+        pricing_unit="Hours",
+    )
+    make_price(money.book, sku, "0.01")
+
+    rate_period(account=money.account, month=JANUARY, at=AFTER)
+    charge = Charge.objects.get(sku=sku)
+
+    assert charge.pricing_quantity == 461
+    assert explain(charge=charge).difference == 0
+    close_period(month=JANUARY, at=AFTER, actor=None)
+    assert reconcile(month=JANUARY)[0].difference == 0

@@ -36,7 +36,11 @@ class Command(BaseCommand):
             raise CommandError(message)
         account = None
         if options["account"] is not None:
-            account = BillingAccount.objects.filter(code=options["account"]).first()
+            account = (
+                BillingAccount.objects.select_related("organisation")
+                .filter(code=options["account"])
+                .first()
+            )
             if account is None:
                 message = f"There is no account {options['account']!r}. Check --account."
                 raise CommandError(message)
