@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 
 from inventory.foundation.errors import DomainError
 from inventory.foundation.forms import IdempotentFormMixin, PortalForm
-from inventory.foundation.models import Project
+from inventory.foundation.models import Project, short_name
 from orchestra.choices import Environment, TokenScope
 from orchestra.models import OfferingVersion, Order
 
@@ -66,6 +66,7 @@ class RequestForm(IdempotentFormMixin, PortalForm):
     name = forms.CharField(
         label=_("Name"),
         max_length=60,
+        validators=[short_name],
         help_text=_("Small letters, digits and hyphens. The copies are numbered."),
     )
     application = forms.CharField(

@@ -1,6 +1,6 @@
 """Progress: the live timeline of a run, and how people steer and repair it."""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
 from django.conf import settings
@@ -219,8 +219,8 @@ def run_log(request: HttpRequest, pk: int) -> HttpResponse:
     """Return the whole log as text, times in UTC."""
     run: Run = find(visible_runs(request.user), pk=pk)  # type: ignore[arg-type]
     lines = [
-        f"{line.at:%Y-%m-%dT%H:%M:%SZ} {line.level:<7} "
-        f"{line.step.label + ': ' if line.step else ''}{line.message}\n"
+        f"{line.at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ} {line.level:<7} "
+        f"[{line.step.key if line.step else '-'}] {line.message}\n"
         for line in timeline(run).log
     ]
     return HttpResponse(
