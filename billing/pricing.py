@@ -4,7 +4,7 @@ Every function works on integers, fractions and decimals; nothing here knows the
 clock. A cost is always exactly unit price × quantity with at most ten decimals, because quantities
 lie on the grid of their prices (`quantity_step`), and they telescope: the quantity of a slice is
 the difference of two readings of one counter that starts with the billing period, so that n slices
-cost exactly what one slice costs (docs/adr/0011-exact-quantities.md).
+cost exactly what one slice costs (docs/adr/0010-exact-quantities.md).
 """
 
 from collections.abc import Hashable, Mapping, Sequence

@@ -80,16 +80,10 @@ def lock_periods(*, month: date, account: BillingAccount | None = None) -> list[
     )
 
 
-def lock_open_periods(
-    *, account_ids: Collection[int], start: datetime, end: datetime
-) -> list[BillingPeriod]:
-    """Lock the accounts' open periods that touch [start, end], in primary-key order.
-
-    Whoever holds them knows that they are not rated or closed meanwhile.
-    """
+def lock_periods_by_id(*, ids: Collection[int]) -> list[BillingPeriod]:
+    """Lock the periods in primary-key order: whoever holds them knows they are not closed now."""
     return list(
-        BillingPeriod.objects.filter(account__in=account_ids, start_at__lte=end, end_at__gt=start)
-        .exclude(state=PeriodState.CLOSED)
+        BillingPeriod.objects.filter(pk__in=ids)
         .order_by("pk")
-        .select_for_update()
+        .select_for_update(of=("self",), no_key=True)
     )

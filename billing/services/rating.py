@@ -160,13 +160,10 @@ def rate_open_periods(*, at: datetime) -> RatingReport:
 
 
 def open_months(*, account: BillingAccount, at: datetime) -> list[date]:
-    """Return the months of the account that are due and not closed, in order."""
-    closed = set(
-        BillingPeriod.objects.filter(account=account, state=PeriodState.CLOSED).values_list(
-            "month", flat=True
-        )
-    )
-    return [month for month in months_due(account=account, at=at) if month not in closed]
+    """Return the months of the account that are due or opened, and not closed, in order."""
+    states = dict(BillingPeriod.objects.filter(account=account).values_list("month", "state"))
+    months = {*months_due(account=account, at=at), *states}
+    return sorted(month for month in months if states.get(month) != PeriodState.CLOSED)
 
 
 def ensure_partitions(*, start: datetime, end: datetime) -> None:

@@ -13,11 +13,12 @@ from django.db import connection, transaction
 from django.utils.dateparse import parse_datetime
 
 from billing.choices import Aggregation, MeterSource, PeriodState, UsageOrigin
-from billing.models import BillingPeriod, Meter, ProjectBilling, UsageRecord
-from billing.selectors.periods import lock_open_periods
-from billing.services.rating import ensure_partitions
+from billing.models import BillingAccount, BillingPeriod, Meter, ProjectBilling, UsageRecord
+from billing.selectors.periods import lock_periods_by_id
+from billing.services.rating import ensure_partitions, open_period
 from inventory.foundation.errors import InvalidInput
 from inventory.foundation.models import Project
+from inventory.foundation.periods import month_of
 from inventory.models import Resource
 
 MOST_EVENTS = 10_000
@@ -163,32 +164,42 @@ def _claim(
     return fresh, hashes
 
 
+def _payers(readings: Mapping[int, _Reading]) -> dict[int, BillingAccount]:
+    """Return which account pays for each reading, by its place in the batch."""
+    billings: dict[int, list[ProjectBilling]] = {}
+    for billing in ProjectBilling.objects.filter(
+        project__in={one.project_id for one in readings.values()}
+    ).select_related("account__entity"):
+        billings.setdefault(billing.project_id, []).append(billing)
+    return {
+        index: billing.account
+        for index, one in readings.items()
+        for billing in billings.get(one.project_id, ())
+        if (billing.during.lower is None or billing.during.lower <= one.start)
+        and (billing.during.upper is None or one.start < billing.during.upper)
+    }
+
+
 def _closed(readings: Mapping[int, _Reading]) -> list[int]:
-    """Return the readings whose month is closed; hold the open months so that they stay open."""
-    if not readings:
-        return []
-    projects = {one.project_id for one in readings.values()}
-    first = min(one.start for one in readings.values())
-    last = max(one.start for one in readings.values())
-    payers: dict[int, list[tuple[int, Any]]] = {}
-    for project_id, account_id, during in ProjectBilling.objects.filter(
-        project__in=projects
-    ).values_list("project_id", "account_id", "during"):
-        payers.setdefault(project_id, []).append((account_id, during))
-    accounts = {account_id for rows in payers.values() for account_id, _ in rows}
-    lock_open_periods(account_ids=accounts, start=first, end=last)
-    done: dict[int, list[BillingPeriod]] = {}
-    for period in BillingPeriod.objects.filter(
-        account__in=accounts, state=PeriodState.CLOSED, start_at__lte=last, end_at__gt=first
-    ):
-        done.setdefault(period.account_id, []).append(period)
+    """Return the readings whose month is closed; open the other months and hold them open."""
+    payers = _payers(readings)
+    due = {
+        (account.pk, month_of(readings[index].start, account.entity.zone)): account
+        for index, account in payers.items()
+    }
+    periods = {
+        key: open_period(account=account, month=key[1]) for key, account in sorted(due.items())
+    }
+    lock_periods_by_id(ids=[period.pk for period in periods.values()])
+    closed = set(
+        BillingPeriod.objects.filter(
+            pk__in=[period.pk for period in periods.values()], state=PeriodState.CLOSED
+        ).values_list("account_id", "month")
+    )
     return [
         index
-        for index, one in readings.items()
-        for account_id, during in payers.get(one.project_id, ())
-        if (during.lower is None or during.lower <= one.start)
-        and (during.upper is None or one.start < during.upper)
-        and any(period.start_at <= one.start < period.end_at for period in done.get(account_id, ()))
+        for index, account in payers.items()
+        if (account.pk, month_of(readings[index].start, account.entity.zone)) in closed
     ]
 
 

@@ -4,8 +4,9 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 import pytest
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.db.models import Sum
+from django.test.utils import CaptureQueriesContext
 
 from billing.choices import AccountKind, InvoiceState, MeterSource, PeriodState
 from billing.models import (
@@ -363,3 +364,17 @@ def test_time_in_a_state_is_priced_by_the_state(
     assert explain(charge=charge).difference == 0
     close_period(month=JANUARY, at=AFTER, actor=None)
     assert reconcile(month=JANUARY)[0].difference == 0
+
+
+def test_rating_asks_the_database_the_same_for_many(
+    three: None, money: Money, project: Project, host: ResourceProvider
+) -> None:
+    with CaptureQueriesContext(connection) as few:
+        rate_period(account=money.account, month=JANUARY, at=AFTER)
+    for index in range(20):
+        make_machine(project=project, host=host, name=f"more-{index}", start=START)
+    with CaptureQueriesContext(connection) as many:
+        rate_period(account=money.account, month=JANUARY, at=AFTER)
+
+    assert Charge.objects.count() == 46
+    assert len(many) <= len(few)

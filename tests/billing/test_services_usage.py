@@ -8,7 +8,7 @@ import pytest
 
 from billing.models import Charge, Sku, UsageKey, UsageRecord
 from billing.selectors import explain, reconcile
-from billing.services import Verdict, close_period, rate_period, record_usage
+from billing.services import Verdict, close_period, rate_open_periods, rate_period, record_usage
 from inventory.foundation.models import Project
 from inventory.models import ResourceProvider
 from tests.billing.world import (
@@ -161,3 +161,12 @@ def test_a_closed_month_takes_no_more(
     assert found.verdict == Verdict.CLOSED
     assert "January 2026 is closed" in found.message
     assert UsageKey.objects.count() == 0
+
+
+def test_readings_alone_open_their_month(project: Project, traffic: Sku, money: Money) -> None:
+    record_usage(events=[event(project)], at=AT)
+
+    report = rate_open_periods(at=berlin(2026, 3, 1))
+
+    assert report.failures == {}
+    assert Charge.objects.get().period.month == JANUARY
