@@ -5,6 +5,7 @@ broker is logged and forgotten. Nothing else in the house sends messages.
 """
 
 import logging
+from datetime import timedelta
 
 from celery import current_app
 from django.db import transaction
@@ -13,28 +14,38 @@ logger = logging.getLogger(__name__)
 
 RING = "orchestra.ring"
 SWEEP = "orchestra.sweep"
+FORGOTTEN_AFTER_SECONDS = 60
 BROKER_RETRIES = {"max_retries": 1, "interval_start": 0, "interval_max": 0.2}
 
 
-def ring(run_id: int, *, times: int = 1) -> None:
-    """Wake `times` workers for a run once this transaction is committed."""
+def ring(run_id: int, *, times: int = 1, delay: timedelta = timedelta(0)) -> None:
+    """Wake `times` workers for a run once this transaction is committed.
+
+    `delay` (at most a minute) is for a step that is to be tried again then.
+    """
 
     def send() -> None:
         for _ in range(times):
-            _send(RING, [run_id])
+            _send(RING, [run_id], delay)
 
     transaction.on_commit(send)
 
 
 def ring_sweeper() -> None:
     """Ask a worker for one sweep now."""
-    _send(SWEEP, [])
+    _send(SWEEP, [], timedelta(0))
 
 
-def _send(task: str, arguments: list[int]) -> None:
+def _send(task: str, arguments: list[int], delay: timedelta) -> None:
+    seconds = delay.total_seconds()
     try:
         current_app.send_task(
-            task, args=arguments, ignore_result=True, retry_policy=BROKER_RETRIES, expires=60
+            task,
+            args=arguments,
+            countdown=seconds or None,
+            expires=seconds + FORGOTTEN_AFTER_SECONDS,
+            ignore_result=True,
+            retry_policy=BROKER_RETRIES,
         )
     except Exception:
         # Whatever the broker's client raises, the rows are safe and the sweeper will find them.

@@ -131,7 +131,9 @@ def _fail(step: Step, claim: Claim, result: Result, at: datetime, *, is_free: bo
         step.intent_at = None
     step.state = _state_after(step, result)
     if step.state in {StepState.READY, StepState.UNKNOWN}:
-        step.not_before = database_now() + wait_before(step.attempt + 1)
+        wait = wait_before(step.attempt + 1)
+        step.not_before = database_now() + wait
+        bell.ring(step.run_id, delay=wait)
     _rest(step, at)
     word, level, line = {
         StepState.READY: ("retrying", "warning", "It will be tried again."),

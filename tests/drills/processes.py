@@ -55,7 +55,7 @@ class Crew:
     """Processes that are killed without warning and replaced at once."""
 
     def __init__(self, folder: Path, command: tuple[str, ...] = WORKER, **more: str) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "beat").mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self.command = command
         self.environment = environment(folder, **more)

@@ -71,10 +71,12 @@ def test_kill_nine_at_random_moments(
         killed = 0
         while killed < kills:
             time.sleep(dice.uniform(0.5, 1.5) * pause)
-            at_work = Step.objects.filter(state=StepState.RUNNING).exists()
-            if not at_work and not all_ended():
+            owners = Step.objects.filter(state=StepState.RUNNING).values_list("lease_owner")
+            busy = {int(owner.rpartition(":")[2]) for (owner,) in owners}
+            victims = [one for one in crew.members[1:] if one.pid in busy]
+            if not victims and not all_ended():
                 continue
-            crew.kill(dice.choice(crew.members[1:]))
+            crew.kill(dice.choice(victims or crew.members[1:]))
             crew.hire()
             killed += 1
         last_kill = time.monotonic()
