@@ -22,9 +22,9 @@ def test_links_and_paths_lead_somewhere(document: Path) -> None:
     assert missing == []
 
 
-def test_decisions_are_numbered_without_gaps() -> None:
-    numbers = [int(path.name[:4]) for path in sorted(ROOT.glob("docs/adr/*.md"))]
-    assert numbers == list(range(1, len(numbers) + 1))
+def test_no_two_decisions_share_a_number() -> None:
+    numbers = [int(path.name[:4]) for path in ROOT.glob("docs/adr/*.md")]
+    assert len(numbers) == len(set(numbers)) > 5
 
 
 def test_every_decision_fits_on_a_card() -> None:

@@ -1,0 +1,219 @@
+"""The world in which every route is asked for: each kind of object once, in the state it needs.
+
+`addresses` says which object a route's address names, `contents` what a write sends; both are
+what would succeed for somebody who may, so that a refusal is one of the person and not of a form.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from billing.models import BillingPeriod, Charge, Invoice
+from billing.services import close_period, rate_period
+from inventory.choices import ResourceStatus
+from inventory.foundation.choices import Role
+from inventory.foundation.clock import database_now
+from inventory.foundation.models import AuditEvent, Event, Project, RoleGrant, User
+from inventory.models import Resource
+from orchestra.choices import RunState, StepState
+from orchestra.engine import drain
+from orchestra.models import Deployment, Order, Run, Step
+from orchestra.services.tokens import create_token
+from tests.billing.world import berlin, make_host, make_machine
+from tests.cast import grant, make_user
+from tests.orchestra.pages import sha_of, typed
+from tests.orchestra.programs import asked_for
+from tests.orchestra.world import Catalogue, place, submit
+
+JANUARY, FEBRUARY = berlin(2026, 1, 5).date(), berlin(2026, 2, 5).date()
+
+
+@dataclass
+class PermissionWorld:
+    """The objects that addresses name."""
+
+    catalogue: Catalogue
+    project: Project
+    member: User
+    newcomer: User
+    live: Deployment
+    planned: Order
+    waiting: Order
+    run: Run
+    stuck: Step
+    resource: Resource
+    charge: Charge
+    invoice: Invoice
+    open_period: BillingPeriod
+    role: RoleGrant
+    token_key: str
+
+
+def make_permission_world(
+    *, catalogue: Catalogue, member: User, finance: User, folder: Path
+) -> PermissionWorld:
+    """Order, deliver, get stuck, close January and leave February open."""
+    catalogue.connection.options = {"state_dir": str(folder)}
+    catalogue.connection.save()
+    project, at = catalogue.project, database_now()
+    small: dict[str, Any] = {"at": at, "end_at": at + timedelta(days=30)}
+    submit(place(catalogue, member, name="live", **small), member, at=at)
+    drain(worker="test")
+    live = Deployment.objects.get(name="live")
+    run = Run.objects.get(order=submit(place(catalogue, member, name="going", **small), member, at=at))
+    bent = Run.objects.get(order=submit(place(catalogue, member, name="bent", **small), member, at=at))
+    Run.objects.filter(pk=bent.pk).update(state=RunState.NEEDS_OPERATOR)
+    stuck = bent.steps.get(action="resource.create")
+    Step.objects.filter(pk=stuck.pk).update(state=StepState.PARKED)
+    waiting = place(catalogue, member, at=at, name="waits", environment="production", end_at=None)
+    host = make_host(project.organisation)
+    make_machine(
+        project=project,
+        host=host,
+        name="old",
+        start=berlin(2026, 1, 5),
+        end=berlin(2026, 2, 6),
+    )
+    close_period(month=JANUARY, at=berlin(2026, 2, 2), actor=finance)
+    rate_period(account=catalogue.money.account, month=FEBRUARY, at=berlin(2026, 3, 2))
+    charge = Charge.objects.filter(period__month=JANUARY).first()
+    role = RoleGrant.objects.get(user=member)
+    assert charge is not None
+    token, _secret = create_token(
+        user=member,
+        name="ci",
+        scopes=["read"],
+        project=None,
+        expires_at=at + timedelta(days=1),
+        at=at,
+    )
+    return PermissionWorld(
+        catalogue=catalogue,
+        project=project,
+        member=member,
+        newcomer=make_user("nora", project.organisation),
+        live=live,
+        planned=place(catalogue, member, name="planned", **small),
+        waiting=submit(waiting, member, at=at),
+        run=run,
+        stuck=stuck,
+        resource=Resource.objects.get(deployment_link__deployment=live, status=ResourceStatus.RUNNING),
+        charge=charge,
+        invoice=Invoice.objects.get(),
+        open_period=BillingPeriod.objects.get(month=FEBRUARY),
+        role=role,
+        token_key=token.token_key,
+    )
+
+
+def revoked_member(project: Project) -> User:
+    """Return somebody who belongs to the organisation and whose role in the project was taken."""
+    user = make_user("rory", project.organisation)
+    grant(user, Role.MEMBER, project=project).delete()
+    return user
+
+
+def addresses(world: PermissionWorld) -> dict[str, dict[str, Any]]:
+    """Return what each route's address names, by the route."""
+    step = {"pk": world.stuck.run_id, "step": world.stuck.pk}
+    order, run = {"pk": world.planned.pk}, {"pk": world.run.pk}
+    project = {"pk": world.project.pk}
+    entry = AuditEvent.objects.filter(project=world.project).first()
+    event = Event.objects.filter(project=world.project).first()
+    assert entry is not None
+    assert event is not None
+    slug = {"slug": world.catalogue.offering.slug}
+    return {
+        "orchestra:request-new": slug,
+        "orchestra:request-estimate": slug,
+        "orchestra:request": order,
+        "orchestra:request-edit": order,
+        "orchestra:request-submit": order,
+        "orchestra:request-cancel": order,
+        "orchestra:approval": {"pk": world.waiting.pk},
+        "orchestra:application": {"pk": world.live.pk},
+        "orchestra:application-retire": {"pk": world.live.pk},
+        "orchestra:run": run,
+        "orchestra:run-timeline": run,
+        "orchestra:run-log": run,
+        "orchestra:run-steer": run,
+        "orchestra:step-retry": step,
+        "orchestra:step-skip": step,
+        "orchestra:step-resolve": step,
+        "orchestra:token-revoke": {"key": world.token_key},
+        "foundation:audit-entry": {"pk": entry.pk},
+        "foundation:event": {"pk": event.pk},
+        "foundation:project": project,
+        "foundation:project-edit": project,
+        "foundation:grant": project,
+        "foundation:revoke": project | {"grant": world.role.pk},
+        "foundation:person": {"pk": world.member.pk},
+        "inventory:resource": {"pk": world.resource.pk},
+        "inventory:pool": {"slug": world.catalogue.pool.slug},
+        "billing:charge": {"pk": world.charge.pk},
+        "billing:statement": {"pk": world.invoice.pk},
+        "billing:statement-csv": {"pk": world.invoice.pk},
+        "billing:running": {"pk": world.open_period.pk},
+        "billing:month": {"month": "2026-01"},
+        "billing:close": {"pk": world.open_period.pk},
+        "billing:export": {"month": "2026-01"},
+        "api:order-detail": order,
+        "api:order-submit": order,
+        "api:order-cancel": order,
+        "api:order-decide": {"pk": world.waiting.pk},
+        "api:run-detail": run,
+        "api:run-log": run,
+        "api:run-steer": run,
+        "api:resource-detail": {"pk": world.resource.pk},
+        "api:charge-detail": {"pk": world.charge.pk},
+        "api:charge-explanation": {"pk": world.charge.pk},
+    }
+
+
+def contents(world: PermissionWorld) -> dict[str, dict[str, Any]]:
+    """Return what each write sends, by the route."""
+    catalogue, project = world.catalogue, world.project
+    key = {"idempotency_key": uuid4().hex}
+    sha256, waiting_sha256 = sha_of(world.planned), sha_of(world.waiting)
+    decision = {"plan_sha256": waiting_sha256, "decision": "approve", "reason": ""}
+    answering = {
+        "name": project.name,
+        "description": "",
+        "owner": project.owner_id,
+        "deputy": project.deputy_id,
+        "cost_centre": "4712",
+    }
+    soon = f"{database_now() + timedelta(days=9):%Y-%m-%dT%H:%M}"
+    return {
+        "orchestra:request-new": typed(catalogue, name="fresh"),
+        "orchestra:request-estimate": typed(catalogue, name="fresh"),
+        "orchestra:request-edit": typed(catalogue, name="planned")
+        | {"version": world.planned.version},
+        "orchestra:request-submit": {"plan_sha256": sha256},
+        "orchestra:request-cancel": {"reason": "Not needed"},
+        "orchestra:approval": decision,
+        "orchestra:application-retire": {
+            "reason": "Not needed",
+            "confirm_name": world.live.name,
+            **key,
+        },
+        "orchestra:run-steer": {"desired": "pause"},
+        "orchestra:step-skip": {"reason": "By hand"},
+        "orchestra:step-resolve": {"reason": "By hand", "external_ref": "vm-1"},
+        "orchestra:tokens": {"name": "ci", "scopes": ["read"], "expires_at": soon},
+        "foundation:project-new": answering
+        | {"name": "New", "slug": "new", "organisation": project.organisation_id, **key},
+        "foundation:project-edit": answering | {"version": project.version},
+        "foundation:grant": {"user": world.newcomer.pk, "role": "member", **key},
+        "foundation:profile": {"display_name": "Me", "time_zone": "UTC", "theme": "auto"},
+        "foundation:become": {"role": "owner"},
+        "billing:close": key,
+        "api:order-list": asked_for(catalogue, name="fresh"),
+        "api:order-detail": {"instances": 2},
+        "api:order-submit": {"plan_sha256": sha256},
+        "api:order-cancel": {"reason": "Not needed"},
+        "api:order-decide": decision,
+        "api:run-steer": {"desired_state": "pause"},
+    }
