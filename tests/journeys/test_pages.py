@@ -1,0 +1,132 @@
+"""Every page that anybody can reach: in both themes, wide and narrow, and under the policy."""
+
+import re
+from collections import Counter
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+import pytest
+from django.urls import Resolver404, URLPattern, URLResolver, get_resolver, resolve
+from playwright.sync_api import Page
+
+from orchestra.demo import PEOPLE
+from tests.journeys.axe import accessibility_findings, sideways
+from tests.journeys.conftest import Enter
+
+pytestmark = pytest.mark.browser
+
+# Pages that show much in one state and little in another are looked at more than once.
+LOOKS = {"orchestra:request": 6, "orchestra:run": 3, "orchestra:application": 2}
+FILES = re.compile(r"\.csv|/log/|[?&]format=|/exports/|/logout/")
+# Reached by a form or a program, or no page of its own.
+NOT_PAGES = {
+    "billing:costs-csv",
+    "billing:export",
+    "billing:statement-csv",
+    "foundation:become",
+    "foundation:login",
+    "foundation:logout",
+    "foundation:revoke",
+    "orchestra:request-cancel",
+    "orchestra:request-estimate",
+    "orchestra:request-submit",
+    "orchestra:run-log",
+    "orchestra:run-steer",
+    "orchestra:run-timeline",
+    "orchestra:step-resolve",
+    "orchestra:step-retry",
+    "orchestra:step-skip",
+    "orchestra:token-revoke",
+}
+VIEWS = [(dark, width) for width in (1280, 320) for dark in (False, True)]
+
+
+@dataclass
+class Walk:
+    """What was seen on the way through the portal."""
+
+    shown: Counter[str] = field(default_factory=Counter)
+    looked_at: set[str] = field(default_factory=set)
+    findings: list[str] = field(default_factory=list)
+
+
+def name_of(path: str) -> str:
+    """Return the name of the page at a path; empty where there is none."""
+    try:
+        return resolve(path).view_name or ""
+    except Resolver404:
+        return ""
+
+
+def links(page: Page) -> list[str]:
+    """Return the addresses that the page leads to within the portal, in order."""
+    found = page.eval_on_selector_all("a[href]", "all => all.map(one => one.href)")
+    here = urlsplit(page.url).netloc
+    parts = [urlsplit(one) for one in found if urlsplit(one).netloc == here]
+    return [one.path + (f"?{one.query}" if one.query else "") for one in parts]
+
+
+def look(page: Page, who: str) -> list[str]:
+    """Run axe on the page in both themes, wide and narrow; return what is wrong."""
+    wrong = []
+    for dark, width in VIEWS:
+        page.emulate_media(color_scheme="dark" if dark else "light")
+        page.set_viewport_size({"width": width, "height": 900})
+        page.wait_for_timeout(50)
+        found = accessibility_findings(page)
+        if width == 320:
+            found += sideways(page)
+        where = f"{who} {page.url} {'dark' if dark else 'light'} {width}"
+        wrong += [f"{where}: {one}" for one in found]
+    page.emulate_media(color_scheme="light")
+    page.set_viewport_size({"width": 1280, "height": 900})
+    return wrong
+
+
+def walk(page: Page, who: str, seen: Walk) -> None:
+    """Follow the first links to each kind of page; look closely at those not looked at yet."""
+    shown: Counter[str] = Counter()
+    ahead = ["/"]
+    been = set()
+    while ahead:
+        address = ahead.pop(0)
+        name = name_of(urlsplit(address).path)
+        is_ours = name and not name.startswith(("admin:", "api:")) and not FILES.search(address)
+        if address in been or not is_ours or shown[name] >= LOOKS.get(name, 1):
+            continue
+        been.add(address)
+        page.goto(address)
+        shown[name] += 1
+        seen.shown[name] += 1
+        ahead += links(page)
+        if shown[name] > sum(one.startswith(f"{name} ") for one in seen.looked_at):
+            seen.looked_at.add(f"{name} {address}")
+            seen.findings += look(page, who)
+
+
+def all_pages() -> set[str]:
+    """Return the names of the portal's addresses, without the API and the administration."""
+    names = set()
+
+    def gather(resolver: URLResolver, prefix: str) -> None:
+        for pattern in resolver.url_patterns:
+            if isinstance(pattern, URLPattern):
+                names.add(f"{prefix}{pattern.name}")
+            elif pattern.namespace not in {"admin", "api"}:
+                inner = f"{pattern.namespace}:" if pattern.namespace else prefix
+                gather(pattern, inner)
+
+    gather(get_resolver(), "")
+    return {name for name in names if ":" in name}
+
+
+def test_every_page_for_everybody(enter: Enter) -> None:
+    """No axe finding, no sideways scroll at 320 px, nothing in the console, nothing refused."""
+    seen = Walk()
+    for person in PEOPLE:
+        visitor = enter(person.username)
+        walk(visitor.page, person.username, seen)
+        seen.findings += [f"{person.username}: {one}" for one in visitor.watched.findings]
+        visitor.page.context.close()
+    assert not seen.findings, f"{len(seen.findings)} findings\n" + "\n".join(seen.findings)
+    assert all_pages() - NOT_PAGES - set(seen.shown) == set()
