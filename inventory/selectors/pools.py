@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import F, QuerySet, Sum
+from django.db.models import F, Q, QuerySet, Sum
 from django.db.models.functions import Coalesce
 
 from inventory.capacity import sellable
@@ -162,4 +162,7 @@ def host_rows(
 def _use_at(pools: Sequence[Pool], at: datetime) -> QuerySet[CapacitySpan]:
     return CapacitySpan.objects.filter(
         inventory__provider__pool__in=pools, during__contains=at
-    ).exclude(inventory__provider__state=ProviderState.RETIRED)
+    ).exclude(
+        Q(inventory__provider__state=ProviderState.RETIRED)
+        | Q(inventory__provider__root__state=ProviderState.RETIRED)
+    )

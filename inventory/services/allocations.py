@@ -1,7 +1,7 @@
 """Reserve capacity for resources, all or nothing, and give back what nobody came to use."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from django.db import IntegrityError, transaction
@@ -92,7 +92,7 @@ def _reserve(
     answer = plan_placement(pool=pool, needs=[need for _, need in wants], start=start, end=end)
     if answer.refusal is not None:
         raise NoCapacity(answer.refusal.message, details=answer.refusal.as_dict())
-    return _hold(wants, answer.candidates, start, end, at, reserved_until)
+    return _hold(wants, locked, answer.candidates, start, end, at, reserved_until)
 
 
 def _check_wants(
@@ -132,6 +132,7 @@ def _check_all_quotas(
 
 def _hold(
     wants: Sequence[tuple[Resource, Need]],
+    locked: Mapping[int, Resource],
     candidates: Sequence[Candidate],
     start: datetime,
     end: datetime | None,
@@ -169,7 +170,7 @@ def _hold(
     ResourceProvider.objects.filter(pk__in=touched).update(generation=F("generation") + 1)
     for (resource, need), candidate in zip(wants, candidates, strict=True):
         resource.provider_id = candidate.root_id
-        resource.generation += 1
+        resource.generation = locked[resource.pk].generation + 1
         resource.save(update_fields=["provider", "generation"])
         record_audit(
             action="resource.reserve",
