@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
+from celery import current_app
+from celery.exceptions import OperationalError as BrokerError
 from django.conf import settings
 from django.db import connections
 from django.db.migrations.executor import MigrationExecutor
 from django.db.utils import Error as DatabaseError
 from django.urls import reverse
-from kombu import Connection
-from kombu.exceptions import OperationalError as BrokerError
 
 from orchestra import embedded
 from orchestra.management import programs
@@ -117,8 +117,7 @@ def _broker() -> Finding:
     url: str = settings.CELERY_BROKER_URL
     if url.startswith("filesystem://"):
         return Finding("Broker", True, f"files under {settings.VAR_DIR}/broker")
-    options = {"max_retries": 1, "interval_start": 0, "socket_connect_timeout": 3}
-    with Connection(url, connect_timeout=3, transport_options=options) as connection:
+    with current_app.connection_for_write(connect_timeout=3) as connection:
         try:
             connection.ensure_connection(max_retries=1, timeout=5)
         except (OSError, BrokerError) as error:

@@ -1,7 +1,9 @@
 """`manage.py embedded`: the embedded PostgreSQL alone, for tests and for the supervisor."""
 
 import os
+import signal
 import subprocess
+import sys
 import time
 from argparse import REMAINDER
 from typing import Any
@@ -56,6 +58,7 @@ class Command(BaseCommand):
     def _run(self, command: list[str]) -> None:
         """Run the command with a database; the server stops again if it was started for this."""
         var = settings.VAR_DIR
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that `finally` has its turn
         started = embedded.is_used() and embedded.start(var)
         try:
             code = subprocess.call(command)  # noqa: S603 - what the caller asked for
