@@ -1,0 +1,36 @@
+"""What it costs and what is owed, one file a noun.
+
+Money and quantities are exact: NUMERIC(28,12) for quantities and unit prices, NUMERIC(28,10) for
+costs. Charges stay unrounded; only a document's printed lines are rounded.
+"""
+
+from billing.models.accounts import BillingAccount, Budget, IssuingEntity, ProjectBilling
+from billing.models.ledger import (
+    BillingExport,
+    BillingPeriod,
+    Charge,
+    Invoice,
+    InvoiceLine,
+    InvoiceSeries,
+)
+from billing.models.prices import Meter, PriceBook, Sku, SkuPrice
+from billing.models.usage import UsageKey, UsageRecord
+
+__all__ = [
+    "BillingAccount",
+    "BillingExport",
+    "BillingPeriod",
+    "Budget",
+    "Charge",
+    "Invoice",
+    "InvoiceLine",
+    "InvoiceSeries",
+    "IssuingEntity",
+    "Meter",
+    "PriceBook",
+    "ProjectBilling",
+    "Sku",
+    "SkuPrice",
+    "UsageKey",
+    "UsageRecord",
+]

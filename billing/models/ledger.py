@@ -1,0 +1,264 @@
+"""Months, charges, documents and files: what is owed, and what was issued."""
+
+import uuid
+from typing import ClassVar
+
+import pgtrigger
+from django.db import models
+from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
+
+from billing.choices import (
+    ChargeCategory,
+    DocumentKind,
+    InvoiceState,
+    PeriodState,
+    UsageOrigin,
+)
+from billing.models.accounts import BillingAccount, IssuingEntity
+from billing.models.fields import CostField, QuantityField
+from billing.models.prices import Sku, SkuPrice
+from inventory.foundation.models import (
+    AppendOnlyModel,
+    Both,
+    Project,
+    User,
+    plain_text,
+)
+from inventory.models import Resource
+
+
+class BillingPeriod(models.Model):
+    """One month of one account in its entity's zone, as half-open instants."""
+
+    account = models.ForeignKey(BillingAccount, models.PROTECT, related_name="periods")
+    month = models.DateField(help_text=_("Its first day."))
+    start_at = models.DateTimeField()
+    end_at = models.DateTimeField()
+    state = models.CharField(max_length=8, choices=PeriodState, default=PeriodState.OPEN)
+    rating_run = models.PositiveIntegerField(default=0)
+    rated_at = models.DateTimeField(null=True)
+    rated_to = models.DateTimeField(null=True, help_text=_("Usage is rated up to this instant."))
+    closed_at = models.DateTimeField(null=True)
+    closed_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
+    failure = models.CharField(max_length=500, blank=True)
+
+    class Meta:
+        verbose_name = _("billing period")
+        verbose_name_plural = _("billing periods")
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["account", "month"], name="period_unique"),
+            models.CheckConstraint(condition=Q(end_at__gt=F("start_at")), name="period_in_order"),
+            models.CheckConstraint(
+                condition=Q(state=PeriodState.CLOSED, closed_at__isnull=False)
+                | (~Q(state=PeriodState.CLOSED) & Q(closed_at=None)),
+                name="period_closed_has_time",
+            ),
+        ]
+        triggers: ClassVar = [
+            pgtrigger.Protect(
+                name="closed_stays_closed",
+                operation=pgtrigger.Update | pgtrigger.Delete,
+                condition=pgtrigger.Q(old__state="closed"),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.account} {self.month:%Y-%m}"
+
+
+class InvoiceSeries(models.Model):
+    """The locked counter of one gapless series of document numbers."""
+
+    entity = models.ForeignKey(IssuingEntity, models.PROTECT, related_name="series")
+    kind = models.CharField(max_length=12, choices=DocumentKind)
+    prefix = models.CharField(max_length=20, unique=True, validators=[plain_text])
+    last_number = models.PositiveBigIntegerField(default=0)
+
+    class Meta:
+        verbose_name = _("number series")
+        verbose_name_plural = _("number series")
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["entity", "kind"], name="series_unique"),
+        ]
+
+    def __str__(self) -> str:
+        return self.prefix
+
+
+class Invoice(models.Model):
+    """A statement or invoice: once issued a frozen copy, names included."""
+
+    account = models.ForeignKey(BillingAccount, models.PROTECT, related_name="invoices")
+    period = models.ForeignKey(BillingPeriod, models.PROTECT, related_name="invoices")
+    kind = models.CharField(max_length=12, choices=DocumentKind)
+    state = models.CharField(max_length=10, choices=InvoiceState, default=InvoiceState.DRAFT)
+    series = models.ForeignKey(InvoiceSeries, models.PROTECT, null=True, related_name="invoices")
+    sequence = models.PositiveBigIntegerField(null=True)
+    number = models.CharField(max_length=40, blank=True)
+    corrects = models.ForeignKey("self", models.PROTECT, null=True, related_name="corrections")
+    currency = models.CharField(max_length=3)
+    exact_total = CostField(help_text=_("Sum of the charges, unrounded."))
+    total = models.DecimalField(max_digits=20, decimal_places=2)
+    snapshot = models.JSONField(default=dict, help_text=_("Names as they were when issued."))
+    created_at = models.DateTimeField()
+    issued_at = models.DateTimeField(null=True)
+
+    class Meta:
+        verbose_name = _("statement or invoice")
+        verbose_name_plural = _("statements and invoices")
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["series", "sequence"], name="invoice_sequence_unique"),
+            models.UniqueConstraint(
+                fields=["period"],
+                condition=Q(corrects=None),
+                name="invoice_one_per_period",
+            ),
+            models.CheckConstraint(
+                condition=Q(state__in=[InvoiceState.DRAFT, InvoiceState.REVIEW], issued_at=None)
+                | (
+                    Q(issued_at__isnull=False)
+                    & Q(series__isnull=False)
+                    & Q(sequence__isnull=False)
+                    & ~Q(number="")
+                ),
+                name="invoice_issued_has_number",
+            ),
+        ]
+        triggers: ClassVar = [
+            pgtrigger.Protect(
+                name="issued_not_deleted",
+                operation=pgtrigger.Delete,
+                condition=pgtrigger.Q(old__issued_at__isnull=False),
+            ),
+            pgtrigger.Protect(
+                name="issued_is_frozen",
+                operation=pgtrigger.Update,
+                condition=Both(
+                    pgtrigger.Q(old__issued_at__isnull=False),
+                    pgtrigger.AnyChange(exclude=["state"]),
+                ),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.number or f"{self.get_kind_display()} {self.period}"
+
+
+class InvoiceLine(AppendOnlyModel):
+    """One printed line: cost centre × item × tax, rounded so that the lines add up to the total."""
+
+    invoice = models.ForeignKey(Invoice, models.PROTECT, related_name="lines")
+    position = models.PositiveIntegerField()
+    cost_centre = models.CharField(max_length=40)
+    project_name = models.CharField(max_length=120)
+    sku_name = models.CharField(max_length=120)
+    description = models.CharField(max_length=200)
+    quantity = QuantityField()
+    unit = models.CharField(max_length=30)
+    exact_amount = CostField()
+    amount = models.DecimalField(max_digits=20, decimal_places=2)
+    tax_category = models.CharField(max_length=20, blank=True)
+
+    class Meta(AppendOnlyModel.Meta):
+        verbose_name = _("statement line")
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["invoice", "position"], name="invoice_line_unique"),
+        ]
+
+    def __str__(self) -> str:
+        return self.description
+
+
+class Charge(models.Model):
+    """One priced line of the ledger (a FOCUS row). Frozen when its period closes."""
+
+    line_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    account = models.ForeignKey(BillingAccount, models.PROTECT, related_name="charges")
+    period = models.ForeignKey(BillingPeriod, models.PROTECT, related_name="charges")
+    project = models.ForeignKey(Project, models.PROTECT, related_name="charges")
+    resource = models.ForeignKey(Resource, models.PROTECT, null=True, related_name="charges")
+    sku = models.ForeignKey(Sku, models.PROTECT, related_name="charges")
+    sku_price = models.ForeignKey(SkuPrice, models.PROTECT, null=True, related_name="charges")
+    invoice = models.ForeignKey(Invoice, models.PROTECT, null=True, related_name="charges")
+    correction_of = models.ForeignKey("self", models.PROTECT, null=True, related_name="corrections")
+    rating_run = models.PositiveIntegerField()
+    category = models.CharField(max_length=12, choices=ChargeCategory)
+    origin = models.CharField(max_length=12, choices=UsageOrigin, blank=True)
+    origin_id = models.CharField(max_length=200, blank=True)
+    charge_start = models.DateTimeField()
+    charge_end = models.DateTimeField()
+    consumed_quantity = QuantityField(null=True)
+    consumed_unit = models.CharField(max_length=30, blank=True)
+    pricing_quantity = QuantityField(null=True)
+    pricing_unit = models.CharField(max_length=30, blank=True)
+    list_unit_price = QuantityField(null=True)
+    contracted_unit_price = QuantityField(null=True)
+    list_cost = CostField()
+    contracted_cost = CostField()
+    billed_cost = CostField()
+    effective_cost = CostField()
+    currency = models.CharField(max_length=3)
+    cost_centre = models.CharField(max_length=40)
+    description = models.CharField(max_length=200)
+    labels = models.JSONField(
+        default=dict, help_text=_("Names, region, kind and tags as they were.")
+    )
+
+    class Meta:
+        verbose_name = _("charge")
+        verbose_name_plural = _("charges")
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=Q(charge_end__gt=F("charge_start")), name="charge_period_in_order"
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["period", "project"], name="charge_period_idx"),
+            models.Index(fields=["project", "charge_start"], name="charge_project_idx"),
+        ]
+        triggers: ClassVar = [
+            pgtrigger.Trigger(
+                name="frozen_with_period",
+                when=pgtrigger.Before,
+                operation=pgtrigger.Insert | pgtrigger.Update | pgtrigger.Delete,
+                func="""
+                    IF EXISTS (
+                        SELECT 1 FROM billing_billingperiod
+                        WHERE state = 'closed'
+                        AND id = CASE WHEN TG_OP = 'INSERT' THEN NEW.period_id
+                                      ELSE OLD.period_id END
+                    ) THEN
+                        RAISE EXCEPTION 'pgtrigger: the period of this charge is closed; '
+                            'write a correction in the open period'
+                            USING ERRCODE = 'check_violation';
+                    END IF;
+                    IF TG_OP = 'DELETE' THEN RETURN OLD; END IF;
+                    RETURN NEW;
+                """,
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.description
+
+
+class BillingExport(AppendOnlyModel):
+    """A file that was written from the ledger, so that anybody can prove it later."""
+
+    month = models.DateField()
+    format = models.CharField(max_length=20)
+    is_final = models.BooleanField()
+    rows = models.BigIntegerField()
+    sums = models.JSONField()
+    sha256 = models.CharField(max_length=64)
+    manifest = models.JSONField()
+    created_at = models.DateTimeField()
+    created_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
+
+    class Meta(AppendOnlyModel.Meta):
+        verbose_name = _("exported file")
+        verbose_name_plural = _("exported files")
+
+    def __str__(self) -> str:
+        return f"{self.format} {self.month:%Y-%m}"
