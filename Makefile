@@ -37,16 +37,35 @@ test: env ## Run all tests
 drill: env ## Run the drills alone: real processes are killed and restarted
 	@$(MANAGE) embedded run $(BIN)/pytest -m drill
 
-check: env ## Check the laws: style, types, imports, templates, dependencies, settings, migrations
+LAWS := style layout types imports templates dependencies settings migrations
+.PHONY: $(LAWS)
+
+check: $(LAWS) ## Check the laws; each is a target too: make style, types, imports …
+
+style: env
 	$(BIN)/ruff check .
+
+layout: env
 	$(BIN)/ruff format --check .
+	@find templates -name '*.html' -print0 | xargs -0 $(BIN)/djade --check
+
+types: env
 	$(BIN)/mypy .
-	$(BIN)/lint-imports
-	$(BIN)/djade --check $$(git ls-files 'templates/*.html')
+
+imports: env
+	$(BIN)/lint-imports --no-logo
+
+templates: env
 	$(BIN)/djlint --lint --quiet templates
+
+dependencies: env
 	$(BIN)/deptry .
+
+settings: env
 	env -u ORCHESTRA_INSECURE_LOOPBACK -u ORCHESTRA_DEMO \
 		$(MANAGE) check --deploy --fail-level WARNING
+
+migrations: env
 	$(MANAGE) makemigrations --check --dry-run
 
 lock: env ## Resolve the dependencies of pyproject.toml anew, with hashes
