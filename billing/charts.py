@@ -16,8 +16,8 @@ COLOURS = 5  # groups drawn with a colour of their own; the sixth colour is ever
 CENT = Decimal("0.01")
 
 
-def cost_figure(*, report: CostReport, word: str) -> Figure:
-    """Return the costs by day or month, stacked by group; `word` names the grouping."""
+def cost_figure(*, report: CostReport) -> Figure:
+    """Return the costs by day or month, stacked by group, the largest with a colour each."""
     starts = list(_starts(report))
     named = [line.key for line in report.lines[:COLOURS]]
     names = {line.key: line.name or _("(none)") for line in report.lines}
@@ -36,12 +36,16 @@ def cost_figure(*, report: CostReport, word: str) -> Figure:
         id="costs",
         caption=cost_finding(report=report),
         kind="stacked",
-        x=[start.isoformat() for start in starts],
+        x=[
+            start.isoformat() if report.every == "day" else date_format(start, "M Y")
+            for start in starts
+        ],
         series=series,
         x_title=_("Day") if report.every == "day" else _("Month"),
-        y_title=f"{report.currency} · {word}",
+        y_title=(_("%(currency)s a day") if report.every == "day" else _("%(currency)s a month"))
+        % {"currency": report.currency},
         unit=report.currency,
-        x_type="date",
+        x_type="date" if report.every == "day" else "category",
     )
 
 

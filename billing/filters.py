@@ -131,7 +131,9 @@ class CostFilter(PortalFilterSet):
     environment = filters.CharFilter("labels__environment", label=_("Environment"), max_length=20)
     application = filters.CharFilter("labels__application", label=_("Application"), max_length=80)
     account = filters.ModelChoiceFilter(queryset=accounts_of, label=_("Paying account"))
-    currency = filters.CharFilter(method="as_asked", label=_("Currency"), max_length=3)
+    currency = filters.CharFilter(
+        method="as_asked", label=_("Currency"), max_length=3, widget=forms.HiddenInput
+    )
 
     class Meta:
         model = Charge

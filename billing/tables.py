@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from billing import pricing
 from billing.choices import InvoiceState, PeriodState, PriceBase
-from billing.models import Invoice, SkuPrice
+from billing.models import Charge, Invoice, SkuPrice
 from billing.selectors.costs import CostReport
 from billing.selectors.prices import hours_of
 from inventory.foundation.periods import month_bounds, month_of
@@ -26,9 +26,10 @@ from inventory.foundation.tables import (
     TextColumn,
     WhenColumn,
 )
-from inventory.foundation.templatetags.portal import money
+from inventory.foundation.templatetags.portal import money, quantity
 
 SPREAD = Decimal("0.000001")
+THREE_DECIMALS = Decimal("0.001")
 
 
 class ChargeTable(PortalTable):
@@ -37,25 +38,36 @@ class ChargeTable(PortalTable):
     caption = _("Charges")
     description = LinkColumn(to="billing:charge", verbose_name=_("What for"))
     project = TextColumn(
-        accessor="labels__project", verbose_name=_("Project"), order_by="labels__project"
+        accessor="labels__project",
+        verbose_name=_("Project"),
+        order_by="labels__project",
+        hide_narrow=True,
     )
     environment = TextColumn(
         accessor="labels__environment",
         verbose_name=_("Environment"),
         order_by="labels__environment",
-        hide_narrow=True,
+        visible=False,
     )
     service = TextColumn(accessor="sku__service_name", verbose_name=_("Service"), hide_narrow=True)
-    charge_start = WhenColumn(verbose_name=_("From"), hide_narrow=True)
-    charge_end = WhenColumn(verbose_name=_("To"), hide_narrow=True)
+    charge_start = WhenColumn(verbose_name=_("From"), style="day", hide_narrow=True)
+    charge_end = WhenColumn(verbose_name=_("To"), style="day", hide_narrow=True)
     pricing_quantity = QuantityColumn(verbose_name=_("Quantity"), hide_narrow=True)
-    pricing_unit = TextColumn(verbose_name=_("Unit"), hide_narrow=True)
-    contracted_unit_price = QuantityColumn(verbose_name=_("Unit price"), hide_narrow=True)
+    pricing_unit = TextColumn(verbose_name=_("Unit"), visible=False)
+    contracted_unit_price = QuantityColumn(verbose_name=_("Unit price"), visible=False)
     billed_cost = MoneyColumn(verbose_name=_("Amount"), digits=4)
-    currency = TextColumn(verbose_name=_("Currency"), hide_narrow=True)
+    currency = TextColumn(verbose_name=_("Currency"), visible=False)
 
     class Meta(PortalTable.Meta):
         order_by = ("-charge_start",)
+
+    def render_pricing_quantity(self, value: Decimal, record: Charge) -> SafeString:
+        """Draw the quantity to three decimals, with its unit."""
+        return quantity(value.quantize(THREE_DECIMALS), record.pricing_unit)
+
+    def value_pricing_quantity(self, value: Decimal) -> Decimal:
+        """Return all of it."""
+        return value
 
 
 class StatementTable(PortalTable):
@@ -65,11 +77,11 @@ class StatementTable(PortalTable):
     number = TextColumn(verbose_name=_("Number"), empty_values=())
     month = TextColumn(accessor="period__month", verbose_name=_("Month"), order_by="period__month")
     account = TextColumn(verbose_name=_("Paying account"), order_by="account__name")
-    kind = TextColumn(verbose_name=_("Kind"), hide_narrow=True)
+    kind = TextColumn(verbose_name=_("Kind"), visible=False)
     state = BadgeColumn(choices=InvoiceState, verbose_name=_("State"))
     issued_at = WhenColumn(verbose_name=_("Issued"), style="day", hide_narrow=True)
     total = MoneyColumn(verbose_name=_("Total"))
-    currency = TextColumn(verbose_name=_("Currency"), hide_narrow=True)
+    currency = TextColumn(verbose_name=_("Currency"), visible=False)
 
     class Meta(PortalTable.Meta):
         order_by = ("-month", "account")
@@ -100,11 +112,11 @@ class SpreadColumn(TextColumn):
         if other is None:
             return ""
         return format_html(
-            '≈ {} <span class="soft">{}</span>',
+            '<span class="money">≈ {}</span><br><span class="soft small">{}</span>',
             money(other, record.book.currency, 2 if word == "month" else 6),
             _text("a month of %(hours)s h") % {"hours": hours}
             if word == "month"
-            else _text("an hour of %(hours)s") % {"hours": hours},
+            else _text("an hour, the month has %(hours)s") % {"hours": hours},
         )
 
     def value(self, **kwargs: Any) -> Any:
@@ -124,7 +136,7 @@ class PriceTable(PortalTable):
         hide_narrow=True,
     )
     unit_price = TextColumn(verbose_name=_("Price"))
-    per = TextColumn(accessor="sku", verbose_name=_("For"), orderable=False)
+    per = TextColumn(accessor="sku", verbose_name=_("For"), orderable=False, visible=False)
     other = SpreadColumn(accessor="sku__base", verbose_name=_("Is about"), orderable=False)
     since = WhenColumn(
         accessor="during__lower", verbose_name=_("Since"), style="day", order_by="during"
@@ -132,16 +144,20 @@ class PriceTable(PortalTable):
     account = TextColumn(verbose_name=_("Only for"), order_by="account__name", hide_narrow=True)
     book = TextColumn(verbose_name=_("Price list"), order_by="book__name", hide_narrow=True)
     currency = TextColumn(
-        accessor="book__currency", verbose_name=_("Currency"), orderable=False, hide_narrow=True
+        accessor="book__currency", verbose_name=_("Currency"), orderable=False, visible=False
     )
 
     class Meta(PortalTable.Meta):
         order_by = ("service", "item")
 
     def render_unit_price(self, value: Decimal, record: SkuPrice) -> SafeString:
-        """Draw the price with all its decimals, at least two."""
+        """Draw the price with all its decimals, at least two, and what it is for."""
         digits = max(2, -int(value.normalize().as_tuple().exponent))
-        return money(value, record.book.currency, digits)
+        return format_html(
+            '{}<br><span class="soft small">{}</span>',
+            money(value, record.book.currency, digits),
+            _text("for %(what)s") % {"what": price_for(record)},
+        )
 
     def value_unit_price(self, value: Decimal) -> Decimal:
         """Return the number alone."""

@@ -30,7 +30,7 @@ class ResourceTable(PortalTable):
     name = LinkColumn(to="inventory:resource", verbose_name=_("Name"))
     status = BadgeColumn(choices=ResourceStatus, verbose_name=_("State"))
     project = TextColumn(verbose_name=_("Project"), order_by=("project__name",))
-    kind = TextColumn(verbose_name=_("Kind"), hide_narrow=True)
+    kind = TextColumn(verbose_name=_("Kind"), visible=False)
     application = TextColumn(verbose_name=_("Application"), hide_narrow=True)
     environment = TextColumn(verbose_name=_("Environment"), hide_narrow=True)
     pool = LinkColumn(
@@ -40,7 +40,7 @@ class ResourceTable(PortalTable):
         order_by=("pool__name",),
         hide_narrow=True,
     )
-    delivered_at = WhenColumn(verbose_name=_("Delivered"), style="day", hide_narrow=True)
+    delivered_at = WhenColumn(verbose_name=_("Delivered"), style="day", visible=False)
     lease_end_at = WhenColumn(verbose_name=_("Ends"), style="day")
 
 

@@ -8,7 +8,6 @@ from decimal import Decimal
 from typing import Any
 
 from django.db import transaction
-from django.db.models import QuerySet, Sum
 
 from billing import pricing
 from billing.choices import AccountKind, DocumentKind, InvoiceState, PeriodState
@@ -21,6 +20,7 @@ from billing.models import (
     InvoiceSeries,
 )
 from billing.selectors.periods import lock_period, lock_series, open_before
+from billing.selectors.statements import line_groups, printed_amounts
 from billing.services.rating import freeze_usage, open_months, open_period, rate_locked
 from inventory.foundation.errors import Conflict, DomainError, NotVisible
 from inventory.foundation.models import User
@@ -237,7 +237,7 @@ def _write_document(period: BillingPeriod, at: datetime) -> Invoice | None:
     """Write the draft with its lines, and name it on the charges; None when nothing was charged."""
     account = period.account
     charges = Charge.objects.filter(period=period)
-    groups = _groups(charges)
+    groups = line_groups(charges=charges)
     if not groups:
         return None
     exact_total = pricing.total([group["exact"] for group in groups])
@@ -254,9 +254,7 @@ def _write_document(period: BillingPeriod, at: datetime) -> Invoice | None:
         snapshot=_snapshot(period, groups),
         created_at=at,
     )
-    amounts = pricing.round_to_total(
-        total=total, amounts={index: group["exact"] for index, group in enumerate(groups)}
-    )
+    amounts = printed_amounts(total=total, groups=groups)
     InvoiceLine.objects.bulk_create(
         InvoiceLine(
             invoice=invoice,
@@ -274,16 +272,6 @@ def _write_document(period: BillingPeriod, at: datetime) -> Invoice | None:
     )
     charges.update(invoice=invoice)
     return invoice
-
-
-def _groups(charges: QuerySet[Charge]) -> list[dict[str, Any]]:
-    """Return cost centre × project × item with exact sums, in the order they are printed."""
-    keys = ("cost_centre", "labels__project", "labels__sku", "labels__sku_name", "pricing_unit")
-    return list(
-        charges.values(*keys)
-        .annotate(exact=Sum("billed_cost"), quantity=Sum("pricing_quantity"))
-        .order_by(*keys)
-    )
 
 
 def _snapshot(period: BillingPeriod, groups: Sequence[dict[str, Any]]) -> dict[str, Any]:

@@ -66,8 +66,12 @@ class ChargeDetail(DetailPage):
             "is_hourly": charge.sku.base == PriceBase.HOUR,
             "is_monthly": charge.sku.base == PriceBase.MONTH,
             "mode": AccountMode(charge.account.mode).label,
-            "sees_resource": visible_resources(self.viewer).filter(pk=charge.resource_id).exists(),
-            "sees_statement": visible_invoices(self.viewer).filter(pk=charge.invoice_id).exists(),
+            "sees_resource": visible_resources(self.viewer)
+            .filter(pk=charge.resource_id or 0)
+            .exists(),
+            "sees_statement": visible_invoices(self.viewer)
+            .filter(pk=charge.invoice_id or 0)
+            .exists(),
             "line": charge.invoice.lines.filter(
                 cost_centre=charge.cost_centre,
                 project_name=charge.labels.get("project", ""),

@@ -16,9 +16,10 @@ from billing.tables import CostByTimeTable, CostTable, cost_rows, cost_rows_by_t
 from inventory.foundation.clock import database_now
 from inventory.foundation.errors import InvalidInput
 from inventory.foundation.pages import PortalPage, csv_file
-from inventory.foundation.periods import month_of, previous_month
+from inventory.foundation.periods import month_of
 from inventory.foundation.permissions import Action
 
+ALWAYS = ("since", "until", "by")
 NARROWS = ("project", "service", "environment", "application", "account", "currency")
 # Where a click on a line leads: the filter that keeps it, and how to group what is then left.
 DRILLS = {
@@ -36,23 +37,25 @@ class CostPage(PortalPage):
     action = Action.COST_VIEW
 
     def filters(self) -> CostFilter:
-        """Return the filters over the charges that the viewer may see."""
-        return CostFilter(
-            self.request.GET, queryset=visible_charges(self.viewer), request=self.request
-        )
+        """Return the filters over the visible charges: by project over this month, if not asked."""
+        charges = visible_charges(self.viewer)
+        asked = self.request.GET.copy()
+        if not asked.get("since") and not asked.get("until"):
+            this_month = month_of(database_now(), billing_zone(charges=charges))
+            asked["since"] = asked["until"] = f"{this_month:%Y-%m}"
+        if not asked.get("by"):
+            asked["by"] = GROUPINGS[0][0]
+        return CostFilter(asked, queryset=charges, request=self.request)
 
     def report(self, filters: CostFilter) -> CostReport:
-        """Return the report that the address asks for: by project over this month, if nothing."""
+        """Return the report that the address asks for; one month named is that month alone."""
         asked = filters.form.cleaned_data
-        this_month = month_of(database_now(), billing_zone(charges=filters.queryset))
-        first = asked.get("since") or asked.get("until") or this_month
-        last = asked.get("until") or max(first, this_month)
         return cost_report(
             charges=filters.qs,
-            by=asked.get("by") or GROUPINGS[0][0],
-            first=first,
-            last=last,
-            currency=asked.get("currency", ""),
+            by=asked["by"],
+            first=asked["since"] or asked["until"],
+            last=asked["until"] or asked["since"],
+            currency=asked["currency"],
         )
 
 
@@ -66,23 +69,22 @@ class Costs(CostPage):
         """Draw the report, or the filters with what is wrong with them."""
         filters = self.filters()
         if not filters.is_valid():
-            return self.page({"filterset": filters, "report": None}, status=400)
+            return self.page(self.form_names(filters) | {"report": None}, status=400)
         report = self.report(filters)
         word = dict(GROUPINGS)[report.by]
         kept = self.kept(report)
         return self.page(
-            {
-                "filterset": filters,
+            self.form_names(filters)
+            | {
                 "report": report,
                 "word": word,
-                "figure": cost_figure(report=report, word=str(word)) if report.lines else None,
+                "figure": cost_figure(report=report) if report.lines else None,
                 "lines": [(line, self.drill(report, line.key, kept)) for line in report.lines],
                 "csv": f"{reverse('billing:costs-csv')}?{urlencode(kept)}",
                 "csv_by_time": (
                     f"{reverse('billing:costs-csv')}?{urlencode(kept | {'every': report.every})}"
                 ),
                 "charges": self.charges(report, kept),
-                "before": previous_month(report.first),
                 "modes": sorted(
                     {AccountMode(one.mode).label for one in report.completeness.accounts}
                 ),
@@ -91,6 +93,14 @@ class Costs(CostPage):
                 ],
             }
         )
+
+    def form_names(self, filters: CostFilter) -> dict[str, Any]:
+        """Return what the form above the report reads."""
+        return {
+            "filterset": filters,
+            "always": ALWAYS,
+            "narrowed": sum(bool(self.request.GET.get(name)) for name in NARROWS),
+        }
 
     def kept(self, report: CostReport) -> dict[str, str]:
         """Return the address's names for this very report, with the defaults written out."""

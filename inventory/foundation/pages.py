@@ -175,7 +175,12 @@ class Line:
 
 
 def csv_file(table: PortalTable, *, name: str, count: int) -> StreamingHttpResponse:
-    """Return a table as a file to download; day and count of rows stand in its name."""
+    """Return a table as a file to download; day and count of rows stand in its name.
+
+    The file also has the columns that the screen has no room for (`visible=False`).
+    """
+    for name in table.columns.columns:
+        table.columns.show(name)
     stamp = database_now().date().isoformat()
     filename = f"{slugify(name) or 'list'}-{stamp}-{count}-rows.csv"
     return StreamingHttpResponse(
