@@ -12,7 +12,7 @@ from typing import Any, ClassVar, override
 
 from inventory.choices import ResourceStatus
 from inventory.models import Resource
-from inventory.services import activate, mark, release
+from inventory.services import activate, deactivate, mark, release
 from orchestra.choices import Phase
 from orchestra.models import Step
 from orchestra.providers.base import CreateRequest, Handle, Provider, ResourceSpec
@@ -161,6 +161,8 @@ class UndoActivate(Handler):
     @override
     def apply(self, *, step: Step, handle: Handle | None, at: datetime) -> None:
         """Close the meter; the capacity stays held until the copy is really gone."""
+        if step.resource is not None:
+            deactivate(resource=step.resource, at=at)
         _mark(step, ResourceStatus.DELETING, at)
 
 

@@ -19,7 +19,14 @@ from inventory.services.providers import (
     set_traits,
 )
 from inventory.services.quotas import QuotaExceeded, remove_quota, set_quota
-from inventory.services.resources import ResourceGone, activate, create_resource, mark, release
+from inventory.services.resources import (
+    ResourceGone,
+    activate,
+    create_resource,
+    deactivate,
+    mark,
+    release,
+)
 
 __all__ = [
     "AlreadyReserved",
@@ -34,6 +41,7 @@ __all__ = [
     "create_pool",
     "create_provider",
     "create_resource",
+    "deactivate",
     "expire_reservations",
     "import_pool",
     "mark",

@@ -125,6 +125,28 @@ def activate(
 
 
 @transaction.atomic
+def deactivate(*, resource: Resource, at: datetime) -> None:
+    """End the delivery: metering stops, while the capacity stays held until `release`.
+
+    For what is still there and no longer somebody's to pay for: being undone, or left over.
+    """
+    lock_resource(resource)
+    metered = [
+        allocation
+        for allocation in lock_allocations(resource)
+        if allocation.active_from is not None and allocation.active_to is None
+    ]
+    for allocation in metered:
+        allocation.active_to = _metered_until(allocation, at)
+    Allocation.objects.bulk_update(metered, ["active_to"])
+    if resource.delivered_at is None or resource.ended_at is not None:
+        return
+    resource.ended_at = max(at, resource.delivered_at)
+    resource.save(update_fields=["ended_at"])
+    record_audit(action="resource.deactivate", subject=resource, at=at, project=resource.project)
+
+
+@transaction.atomic
 def release(*, resource: Resource, at: datetime) -> None:
     """Give back all that the resource holds from `at` on; it is gone. Metering ends there."""
     lock_resource(resource)
@@ -145,7 +167,7 @@ def release(*, resource: Resource, at: datetime) -> None:
     ResourceProvider.objects.filter(pk__in={each.provider_id for each in held}).update(
         generation=F("generation") + 1
     )
-    resource.ended_at = max(at, resource.delivered_at or at)
+    resource.ended_at = resource.ended_at or max(at, resource.delivered_at or at)
     _mark(resource, ResourceStatus.GONE, at, "", None)
     record_audit(action="resource.release", subject=resource, at=at, project=resource.project)
 
@@ -155,9 +177,16 @@ def _close(allocation: Allocation, at: datetime) -> None:
     ends = max(at, allocation.held_from)
     if allocation.held_to is None or ends < allocation.held_to:
         allocation.held_to = ends
-    if allocation.state == AllocationState.ACTIVE and allocation.active_from is not None:
-        allocation.active_to = max(at, allocation.active_from)
+    if allocation.state == AllocationState.ACTIVE:
+        allocation.active_to = _metered_until(allocation, at)
     allocation.state = AllocationState.RELEASED
+
+
+def _metered_until(allocation: Allocation, at: datetime) -> datetime | None:
+    """Return where an allocation's delivery ends: where it has ended before, or now."""
+    if allocation.active_from is None:
+        return None
+    return allocation.active_to or max(at, allocation.active_from)
 
 
 def _mark(

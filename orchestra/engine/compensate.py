@@ -6,7 +6,7 @@ All functions work inside the caller's transaction, which holds the run's lock.
 from datetime import datetime
 
 from inventory.choices import ResourceStatus
-from inventory.services import mark
+from inventory.services import deactivate, mark
 from orchestra import bell
 from orchestra.choices import DesiredState, Phase, RunState, StepState
 from orchestra.engine.story import move_run, tell
@@ -118,11 +118,15 @@ def _what_failed(steps: list[Step]) -> str:
 
 
 def _mark_leftovers(steps: list[Step], at: datetime) -> list[str]:
-    """Mark what could not be removed as left over, and return what it is called."""
+    """Mark what could not be removed as left over, and return what it is called.
+
+    Nobody pays for it any more, but its capacity is held for as long as it is there.
+    """
     names = []
     for step in steps:
         removes = step.action == DELETE or (step.action == CREATE and step.phase == Phase.UNDO)
         if removes and step.state in STUCK and step.resource is not None:
+            deactivate(resource=step.resource, at=at)
             mark(resource=step.resource, status=ResourceStatus.LEFTOVER, at=at)
             tell(
                 run=step.run,

@@ -257,7 +257,8 @@ RULES: dict[str, str] = {
         SELECT 'allocation ' || allocation.id FROM inventory_allocation allocation
           JOIN inventory_resource resource ON resource.id = allocation.resource_id
          WHERE allocation.active_from IS NOT NULL AND allocation.active_to IS NULL
-           AND (resource.delivered_at IS NULL OR resource.status IN ('planned', 'gone'))""",
+           AND (resource.delivered_at IS NULL OR resource.ended_at IS NOT NULL
+                OR resource.status IN ('planned', 'leftover', 'gone'))""",
     "what is delivered is metered": """
         SELECT 'resource ' || resource.id FROM inventory_resource resource
          WHERE resource.status = 'running'

@@ -260,6 +260,12 @@ def test_a_failed_removal_rests_for_an_operator(stage_with: SetStage) -> None:
     assert retirement.state == RunState.NEEDS_OPERATOR
     assert "web-2" in retirement.reason
     assert Resource.objects.get(name="web-1").status == ResourceStatus.GONE
+    left = Resource.objects.get(name="web-2")
+    assert left.status == ResourceStatus.LEFTOVER
+    assert left.ended_at is not None
+    assert not left.allocations.filter(active_to=None).exists()
+    assert not left.allocations.filter(state=AllocationState.RELEASED).exists()
+    assert invariants() == []
 
 
 def test_breaker_opens_spares_attempts_and_recovers(stage_with: SetStage) -> None:

@@ -87,11 +87,11 @@ class SimulatedProvider(Provider):
         return Capabilities(idempotent_create=self.how.idempotent, lookup=self.how.lookup)
 
     def create(self, request: CreateRequest) -> Handle:
-        """Make one thing, or have the fault that its key and try are due."""
+        """Make one thing, or have the fault that its name and try are due."""
         spec = request.spec
         with self.world.in_flight():
-            draw = self._begin("create", request.key)
-            if spec.name in self.how.fail_at or self._lot(request.key) < self.how.permanent_rate:
+            draw = self._begin("create", spec.name)
+            if spec.name in self.how.fail_at or self._lot(spec.name) < self.how.permanent_rate:
                 message = f"The destination refuses to make {spec.name}."
                 raise ProviderError(message, permanent=True)
             with _fenced():
@@ -106,7 +106,7 @@ class SimulatedProvider(Provider):
     def resize(self, *, key: str, fence: int, ref: str, spec: ResourceSpec) -> Handle:
         """Give a thing other amounts."""
         with self.world.in_flight():
-            draw = self._begin("resize", key)
+            draw = self._begin("resize", spec.name)
             with _fenced():
                 thing = self.world.change(key=key, fence=fence, ref=ref, spec=_plain(spec))
             if thing is None:
@@ -117,8 +117,8 @@ class SimulatedProvider(Provider):
     def delete(self, *, key: str, fence: int, ref: str) -> None:
         """Remove the thing and refuse older workers from then on."""
         with self.world.in_flight():
-            draw = self._begin("delete", key)
             thing = self.world.by_ref(ref) if ref else self.world.by_key(key)
+            draw = self._begin("delete", thing.spec["name"] if thing else "nothing")
             if thing and thing.spec["name"] in self.how.fail_delete_at:
                 message = f"The destination refuses to remove {thing.spec['name']}."
                 raise ProviderError(message, permanent=True)
@@ -134,8 +134,8 @@ class SimulatedProvider(Provider):
             message = "This destination cannot find things by key."
             raise ProviderError(message, permanent=True)
         with self.world.in_flight():
-            self._begin("lookup", key)
             thing = self.world.by_key(key)
+            self._begin("lookup", thing.spec["name"] if thing else "nothing")
             return _handle(thing) if thing else None
 
     def describe(self, ref: str) -> Observation:
@@ -161,11 +161,14 @@ class SimulatedProvider(Provider):
             for name, amount in sorted(thing.spec["amounts"].items())
         )
 
-    def _begin(self, verb: str, key: str) -> float:
-        """Wait as long as a call takes, fail transiently if due, and return this try's lot."""
+    def _begin(self, verb: str, name: str) -> float:
+        """Wait as long as a call takes, fail transiently if due, and return this try's lot.
+
+        It is drawn by the thing's name and not by its key, which is another one in every run.
+        """
         if self.how.latency_ms:
             time.sleep(self.how.latency_ms / 1000)
-        draw = self._lot(f"{verb}:{key}:{self.world.nth(f'{verb}:{key}')}")
+        draw = self._lot(f"{verb}:{name}:{self.world.nth(f'{verb}:{name}')}")
         if draw >= 1 - self.how.transient_rate:
             message = "The destination is busy."
             raise ProviderError(message)
