@@ -18,7 +18,7 @@ from orchestra.choices import Decision, OrderState
 from orchestra.demo.people import Company, make_company
 from orchestra.demo.story import GIVEN_UP, STORY, TOO_LARGE, WAITING, Request
 from orchestra.demo.supply import make_supply
-from orchestra.models import Connection, Deployment, Offering, Order
+from orchestra.models import Connection, Deployment, Offering, Order, WorkerBeat
 from orchestra.selectors.orders import latest_plan
 from orchestra.services.approvals import decide, submit_order
 from orchestra.services.deployments import request_retirement
@@ -70,6 +70,8 @@ def load_demo(*, as_of: date) -> DemoReport:
         teller.tell()
         # From here on people watch: a machine takes a moment to be made.
         Connection.objects.update(options={"seed": 1, "latency_ms": 1500})
+        # The teller was at work, but is no worker that could fall silent.
+        WorkerBeat.objects.all().delete()
     return DemoReport(
         orders=Order.objects.count(),
         applications=Deployment.objects.count(),
