@@ -217,6 +217,7 @@ class CostTable(PortalTable):
     amount = TextColumn(verbose_name=_("Amount"))
     exact = TextColumn(verbose_name=_("Exact amount"))
     share = TextColumn(verbose_name=_("Per cent"))
+    compared = TextColumn(verbose_name=_("Whole days, exact"))
     before = TextColumn(verbose_name=_("Same days before, exact"))
     change = TextColumn(verbose_name=_("Change, exact"))
     currency = TextColumn(verbose_name=_("Currency"))
@@ -242,6 +243,7 @@ def cost_rows(*, report: CostReport) -> list[dict[str, Any]]:
             "amount": line.printed,
             "exact": line.exact,
             "share": line.share,
+            "compared": line.compared,
             "before": line.before,
             "change": line.change,
             "currency": report.currency,
@@ -252,6 +254,7 @@ def cost_rows(*, report: CostReport) -> list[dict[str, Any]]:
         "group": _text("Total"),
         "amount": report.printed_total,
         "exact": report.total,
+        "compared": report.compared,
         "before": report.before,
         "change": report.change,
         "currency": report.currency,

@@ -34,6 +34,11 @@ class CostLine:
     before: Decimal
     change: Decimal
 
+    @property
+    def compared(self) -> Decimal:
+        """What the whole days of these months cost, the other side of `before`."""
+        return self.before + self.change
+
 
 @dataclass(frozen=True)
 class Completeness:
@@ -72,6 +77,11 @@ class CostReport:
     change: Decimal
     days: int
     completeness: Completeness
+
+    @property
+    def compared(self) -> Decimal:
+        """What the whole days of these months cost, the other side of `before`."""
+        return self.before + self.change
 
 
 def cost_report(
