@@ -13,6 +13,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from django_tables2.utils import Accessor
 
+from inventory.foundation.templatetags.deeds import deed
 from inventory.foundation.templatetags.portal import NOTHING, badge, money, quantity, status, when
 
 
@@ -176,13 +177,21 @@ class PersonTable(PortalTable):
         order_by = ("username",)
 
 
+class DeedColumn(TextColumn):
+    """An action of the audit trail in words, with the name that the filter takes below it."""
+
+    def render(self, value: str) -> SafeString:
+        """Draw both."""
+        return format_html('{}<br><code class="small">{}</code>', deed(value), value)
+
+
 class AuditTable(PortalTable):
     """The audit trail, newest first."""
 
     caption = _("Audit trail")
     at = WhenColumn(verbose_name=_("When"))
     actor_label = TextColumn(verbose_name=_("Who"))
-    action = TextColumn(verbose_name=_("Action"))
+    action = DeedColumn(verbose_name=_("Action"))
     object_label = LinkColumn(to="foundation:audit-entry", verbose_name=_("On"))
     object_type = TextColumn(verbose_name=_("Kind"), hide_narrow=True)
     project = TextColumn(verbose_name=_("Project"), hide_narrow=True)

@@ -274,7 +274,7 @@ def _make_money(company: Company, at: datetime, prices_from: datetime, year: dat
         is_default=True,
     )
     machines = Meter.objects.create(
-        name="machines", label="Machines over time", source=MeterSource.COUNT, unit="Machines"
+        name="machines", label="Machines over time", source=MeterSource.COUNT, unit="VM"
     )
     storage = Meter.objects.create(
         name="storage",

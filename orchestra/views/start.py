@@ -36,6 +36,7 @@ UNDER_WAY = (
 CHANGES = {
     "orchestra.order.placed": gettext_lazy("was asked for"),
     "orchestra.order.planned": gettext_lazy("was planned"),
+    "orchestra.order.refused": gettext_lazy("does not fit as it stands"),
     "orchestra.order.submitted": gettext_lazy("was sent for approval"),
     "orchestra.order.approved": gettext_lazy("was approved"),
     "orchestra.order.rejected": gettext_lazy("was rejected"),
