@@ -38,17 +38,22 @@ class Program:
 
 
 def programs(*, var: Path, port: int, with_database: bool) -> list[Program]:
-    """Return what runs: the embedded database if it is used, portal, worker and scheduler."""
+    """Return what runs: the embedded database if used, portal, two workers and the scheduler."""
     python = sys.executable
     celery = [python, "-m", "celery", "--app", "orchestra"]
     place = hashlib.sha256(os.fsencode(var)).hexdigest()[:8]
     portal = [python, "-m", "granian", "--interface", "wsgi", "--no-ws", "--log-level", "warning"]
     portal += ["--host", "127.0.0.1", "--port", str(port), "--blocking-threads", "4"]
-    worker = [*celery, "worker", "--concurrency", "2", "--hostname", f"{place}@%h"]
-    worker += ["--without-gossip", "--without-mingle", "--without-heartbeat", "--loglevel", "INFO"]
+    # Each worker is one process. Celery's pool of processes hangs for good over the file broker
+    # when a member is killed: it dies with the lock that the others take their messages under.
+    worker = [*celery, "worker", "--pool", "solo", "--loglevel", "INFO"]
+    worker += ["--without-gossip", "--without-mingle", "--without-heartbeat"]
     chosen = [
         Program("portal", [*portal, "orchestra.wsgi:application"]),
-        Program("worker", worker),
+        *(
+            Program(name, [*worker, "--hostname", f"{name}-{place}@%h"])
+            for name in ("worker-1", "worker-2")
+        ),
         Program("scheduler", [*celery, "beat", "--loglevel", "WARNING"]),
     ]
     if with_database:

@@ -33,7 +33,7 @@ class Street:
     address: str
     var: Path
     crew: Crew
-    worker: subprocess.Popen[bytes]
+    workers: list[subprocess.Popen[bytes]]
 
     def manage(self, *words: str) -> str:
         """Run a command of manage.py beside the programs and return what it printed."""
@@ -42,6 +42,13 @@ class Street:
     def ring(self, task: str) -> None:
         """Have the worker do a task now that the scheduler would ask for later."""
         run(self.crew, "-m", "celery", "--app", "orchestra", "call", task)
+
+    def kill_a_worker(self) -> None:
+        """Kill -9 the worker that is longest there and start another, as the supervisor does."""
+        killed = self.workers.pop(0)
+        command = tuple(str(word) for word in killed.args[1:])  # type: ignore[index]
+        self.crew.kill(killed)
+        self.workers.append(self.crew.hire(command))
 
     def machines(self, name: str) -> list[str]:
         """Return the names of the machines that exist at the destination and begin with `name`."""
@@ -111,12 +118,13 @@ def street(addresses: dict[str, str], tmp_path_factory: pytest.TempPathFactory) 
         run(crew, "manage.py", "migrate", "--verbosity", "0")
         run(crew, "manage.py", "demo")
         run(crew, "manage.py", "collectstatic", "--verbosity", "0", "--no-input")
-        hired = {
-            program.name: crew.hire(tuple(program.command[1:]))
-            for program in programs(var=var, port=port, with_database=False)
-        }
+        workers = []
+        for program in programs(var=var, port=port, with_database=False):
+            hired = crew.hire(tuple(program.command[1:]))
+            if program.name.startswith("worker"):
+                workers.append(hired)
         assert wait_until(lambda: page_answers(port), START_SECONDS), crew.log()
-        yield Street(f"http://localhost:{port}", var, crew, hired["worker"])
+        yield Street(f"http://localhost:{port}", var, crew, workers)
 
 
 @pytest.fixture(scope="module")
