@@ -11,7 +11,6 @@ from orchestra.choices import (
     DesiredState,
     OrderKind,
     OrderState,
-    Phase,
     RunState,
     StepState,
 )
@@ -201,8 +200,3 @@ def deployment_follows(*, action: OrderKind, state: RunState) -> DeploymentState
             RunState.SUCCEEDED: DeploymentState.RETIRED,
         }.get(state)
     return None
-
-
-def phase_of(state: RunState) -> Phase:
-    """Return which steps of a run are worked on."""
-    return Phase.UNDO if state is RunState.COMPENSATING else Phase.FORWARD
