@@ -46,7 +46,7 @@ class OrderFilters(NumberedFilterSet):
 
     class Meta:
         model = Order
-        fields: ClassVar = []
+        fields: ClassVar[list[str]] = []
 
     def asked_by_me(self, queryset: QuerySet[Order], _name: str, value: bool) -> QuerySet[Order]:
         """Keep the viewer's own requests, or those of others."""
@@ -64,7 +64,7 @@ class InboxFilters(NumberedFilterSet):
 
     class Meta:
         model = Order
-        fields: ClassVar = []
+        fields: ClassVar[list[str]] = []
 
 
 class DeploymentFilters(PortalFilterSet):
@@ -77,7 +77,7 @@ class DeploymentFilters(PortalFilterSet):
 
     class Meta:
         model = Deployment
-        fields: ClassVar = []
+        fields: ClassVar[list[str]] = []
 
 
 class RunFilters(NumberedFilterSet):
@@ -92,7 +92,7 @@ class RunFilters(NumberedFilterSet):
 
     class Meta:
         model = Run
-        fields: ClassVar = []
+        fields: ClassVar[list[str]] = []
 
 
 class CatalogueFilters(PortalFilterSet):

@@ -6,7 +6,7 @@ faults come back under the same field names. So a choice's field is called "para
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.db.models import QuerySet
@@ -30,7 +30,8 @@ class MomentField(forms.DateTimeField):
 
     def __init__(self, **options: Any) -> None:
         widget = forms.DateTimeInput(attrs={"type": "datetime-local"}, format=MOMENT)
-        super().__init__(**{"widget": widget, "required": False} | options)
+        settings: dict[str, Any] = {"widget": widget, "required": False}
+        super().__init__(**settings | options)
 
     def to_python(self, value: Any) -> datetime | None:
         """Return an aware datetime; refuse years that nobody means."""
@@ -103,7 +104,7 @@ class RequestForm(IdempotentFormMixin, PortalForm):
             % zone
         )
         self.fields["instances"].widget.attrs |= {"min": 1, "max": offering_version.max_instances}
-        project = self.fields["project"]
+        project = cast("forms.ModelChoiceField[Project]", self.fields["project"])
         project.queryset = projects.filter(pk=order.project_id) if order else projects
         if order is not None:
             project.disabled = True
@@ -193,7 +194,7 @@ def field_of(schema: Mapping[str, Any], *, name: str, is_required: bool) -> form
 def _one_of(schema: Mapping[str, Any], options: dict[str, Any]) -> forms.Field:
     """A select whose values go back to what the schema lists: 4 is not "4"."""
     values = {str(value): value for value in schema["enum"]}
-    choices = [(text, text) for text in values]
+    choices: list[tuple[str, Any]] = [(text, text) for text in values]
     if options["initial"] is None:
         choices = [("", _("Choose …")), *choices]
     return forms.TypedChoiceField(
@@ -268,5 +269,6 @@ class TokenForm(PortalForm):
 
     def __init__(self, *args: Any, projects: QuerySet[Project], now: datetime, **kw: Any) -> None:
         super().__init__(*args, **kw)
-        self.fields["project"].queryset = projects
+        project = cast("forms.ModelChoiceField[Project]", self.fields["project"])
+        project.queryset = projects
         self.fields["expires_at"].initial = now + timedelta(days=90)

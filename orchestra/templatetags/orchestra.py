@@ -40,6 +40,12 @@ def minutes(number: int) -> str:
 
 
 @register.filter
+def round_hours(hours: Decimal) -> Decimal:
+    """Return hours with at most one decimal: a start "at once" lies between two minutes."""
+    return hours.quantize(Decimal("0.1"))
+
+
+@register.filter
 def days(hours: Decimal) -> int:
     """Return the days of a month from its hours; a change of the clock adds or takes one hour."""
     return round(hours / 24)

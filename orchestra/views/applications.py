@@ -1,6 +1,6 @@
 """Applications: what runs, what it holds and costs, and how it is given back."""
 
-from typing import Any, ClassVar
+from typing import Any
 
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -47,7 +47,7 @@ class ApplicationPage(PortalPage):
     """One application with its copies, requests, progress and cost."""
 
     template_name = "orchestra/applications/detail.html"
-    http_method_names: ClassVar = ["get", "head", "options"]
+    http_method_names = ["get", "head", "options"]
 
     def get(self, _request: HttpRequest, pk: int) -> HttpResponse:
         """Draw the application."""
@@ -100,7 +100,6 @@ class ApplicationRetire(FormPage):
         pk = min(self.kwargs["pk"], MAX_ID)
         self.found = deployment_detail(user=self.viewer, deployment_id=pk)
         require(self.viewer, Action.ORDER_PLACE, self.found.project)
-        self.title = _("Give %s back") % self.found.name
 
     def form_arguments(self) -> dict[str, Any]:
         """Return the name that must be typed."""
@@ -112,6 +111,7 @@ class ApplicationRetire(FormPage):
             link for link in self.found.links.all() if link.resource.status != ResourceStatus.GONE
         ]
         return {
+            "title": _("Give %s back") % self.found.name,
             "application": self.found,
             "live": sorted(live, key=lambda link: (link.component, link.index, link.pk)),
             "costs": cost_of_resources(

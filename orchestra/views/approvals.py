@@ -1,6 +1,6 @@
 """Approvals: the inbox, and the page that shows what a decision would change."""
 
-from typing import Any, ClassVar
+from typing import Any
 
 from django.contrib import messages
 from django.db.models import QuerySet
@@ -52,7 +52,7 @@ class ApprovalPage(PortalPage):
     """One request with the consequences of approving it. Looking at it never decides."""
 
     template_name = "orchestra/approvals/detail.html"
-    http_method_names: ClassVar = ["get", "head", "options", "post"]
+    http_method_names = ["get", "head", "options", "post"]
 
     def get(self, _request: HttpRequest, pk: int) -> HttpResponse:
         """Show what would change, and the two buttons for who may use them."""

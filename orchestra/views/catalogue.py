@@ -1,6 +1,6 @@
 """The catalogue: what may be ordered, with price, room and who must agree."""
 
-from typing import Any, ClassVar
+from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
@@ -22,7 +22,7 @@ class Catalogue(PortalPage):
     subtitle = _("What you can request, what it costs, and how soon it is there.")
     template_name = "orchestra/catalogue/list.html"
     action = Action.PROJECT_VIEW
-    http_method_names: ClassVar = ["get", "head", "options"]
+    http_method_names = ["get", "head", "options"]
 
     def get(self, request: HttpRequest) -> HttpResponse:
         """Draw the cards."""

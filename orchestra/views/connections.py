@@ -1,6 +1,6 @@
 """Connections: how the outside world is reached, and whether it answers."""
 
-from typing import Any, ClassVar
+from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
@@ -19,7 +19,7 @@ class Connections(PortalPage):
     subtitle = _("How each pool is reached, and whether it answers.")
     template_name = "orchestra/connections/list.html"
     action = Action.POOL_EDIT
-    http_method_names: ClassVar = ["get", "head", "options"]
+    http_method_names = ["get", "head", "options"]
 
     def get(self, _request: HttpRequest) -> HttpResponse:
         """Draw the connections."""

@@ -1,7 +1,5 @@
 """Health: whether everything that must be at work is at work."""
 
-from typing import ClassVar
-
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
 
@@ -17,7 +15,7 @@ class HealthPage(PortalPage):
     subtitle = _("Database, workers, waiting work, events and rules that must always hold.")
     template_name = "orchestra/health/detail.html"
     action = Action.POOL_VIEW
-    http_method_names: ClassVar = ["get", "head", "options"]
+    http_method_names = ["get", "head", "options"]
 
     def get(self, _request: HttpRequest) -> HttpResponse:
         """Look and tell."""

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 from django.contrib import messages
 from django.db.models import QuerySet
@@ -30,7 +30,7 @@ from orchestra.selectors.catalogue import offered
 from orchestra.selectors.history import history_of, waiting_since
 from orchestra.selectors.orders import deciders, inbox, order_detail, visible_orders
 from orchestra.services.approvals import submit_order
-from orchestra.services.estimates import Estimate, estimate
+from orchestra.services.estimates import COUNTED_UP_TO, Estimate, estimate
 from orchestra.services.order_states import NotTheRequester
 from orchestra.services.orders import EDITABLE, cancel_order, edit_order, place_order
 from orchestra.tables import OrderTable
@@ -69,6 +69,7 @@ class RequestForService(FormPage):
     form_class = RequestForm
     action = Action.ORDER_PLACE
     order: Order | None = None
+    heading = ""
 
     def load(self) -> None:
         """Find the service in the viewer's catalogue."""
@@ -90,6 +91,8 @@ class RequestForService(FormPage):
         if self.order is not None:
             address += f"?order={self.order.pk}"
         return {
+            "title": self.heading,
+            "subtitle": offering.summary,
             "version": self.version,
             "offering": offering,
             "order": self.order,
@@ -110,8 +113,7 @@ class RequestNew(RequestForService):
     def load(self) -> None:
         """Find the service and name the page after it."""
         super().load()
-        self.title = _("Request %s") % self.version.offering.name
-        self.subtitle = self.version.offering.summary
+        self.heading = _("Request %s") % self.version.offering.name
 
     def initial(self) -> dict[str, Any]:
         """Start from an earlier request (`?again=12`) or with the project of the catalogue."""
@@ -175,8 +177,7 @@ class RequestEdit(RequestForService):
             message = _("Only %s may change this request.") % self.order.requester
             raise NotTheRequester(message)
         self.version = offered(user=self.viewer, slug=self.order.offering_version.offering.slug)
-        self.title = _("Change %s") % self.order
-        self.subtitle = self.version.offering.name
+        self.heading = _("Change %s") % self.order
 
     def initial(self) -> dict[str, Any]:
         """Return what the request says now."""
@@ -224,7 +225,12 @@ def request_estimate(request: HttpRequest, slug: str) -> HttpResponse:
 
 def drawn(found: Estimate) -> dict[str, Any]:
     """Return what the estimate's drawing needs beside its figures."""
-    names: dict[str, Any] = {"clock_changes": False, "budget_used": 0, "budget_tone": "info"}
+    names: dict[str, Any] = {
+        "clock_changes": False,
+        "budget_used": 0,
+        "budget_tone": "info",
+        "counted": COUNTED_UP_TO,
+    }
     if found.end_at is not None:
         zone = zone_named(found.zone)
         start = found.start_at or database_now()
@@ -248,7 +254,7 @@ def edited_order(request: HttpRequest) -> Order | None:
 
 def hints(form: RequestForm, found: Estimate | None, order: Order | None) -> list[tuple[Any, str]]:
     """Return what is typed and not right yet, as label and message; what is empty is left alone."""
-    said: dict[str, str] = {name: errors[0] for name, errors in form.errors.items()}
+    said: dict[str, Any] = {name: errors[0] for name, errors in form.errors.items()}
     for name, message in (found.faults if found else {}).items():
         said.setdefault(name, message)
     if order is not None and form.cleaned_data.get("name") == order.name:
@@ -268,7 +274,7 @@ class RequestPage(PortalPage):
     """One request: what will happen as it is stored, who decides, how far it is."""
 
     template_name = "orchestra/orders/detail.html"
-    http_method_names: ClassVar = ["get", "head", "options"]
+    http_method_names = ["get", "head", "options"]
 
     def get(self, _request: HttpRequest, pk: int) -> HttpResponse:
         """Draw the request with what the viewer may do about it."""

@@ -1,7 +1,7 @@
 """Progress: the live timeline of a run, and how people steer and repair it."""
 
 from datetime import UTC, datetime, timedelta
-from typing import Any, ClassVar
+from typing import Any
 
 from django.conf import settings
 from django.contrib import messages
@@ -58,7 +58,7 @@ class RunPage(PortalPage):
     """One run: how far it is, each step, the log, and after success how to connect."""
 
     template_name = "orchestra/runs/detail.html"
-    http_method_names: ClassVar = ["get", "head", "options"]
+    http_method_names = ["get", "head", "options"]
 
     def get(self, _request: HttpRequest, pk: int) -> HttpResponse:
         """Draw the run."""
@@ -66,7 +66,7 @@ class RunPage(PortalPage):
         names = live_context(run)
         names |= {
             "title": _("Progress of %s") % run.deployment.name,
-            "access": access(names["story"]) if run.state == RunState.SUCCEEDED else [],
+            "access": access(copies_of(names["story"])) if run.state == RunState.SUCCEEDED else [],
             "stuck": stuck(names["story"]) if may_repair(self.viewer, run) else [],
             "kind": OrderKind(run.action).label,
             "may_steer": run.state not in TERMINAL_RUNS
@@ -176,20 +176,23 @@ def step_note(one: TimelineStep, now: datetime) -> str:
     return step.error if state is not StepState.DONE else ""
 
 
-def access(story: Timeline) -> list[tuple[Any, list[tuple[Any, str]]]]:
+def access(resources: Iterable[Resource]) -> list[tuple[Resource, list[tuple[Any, str]]]]:
     """Return how to reach each copy; nothing secret is among a resource's attributes."""
-    found = {}
-    for one in story.forward:
-        resource = one.step.resource
-        if resource is not None and resource.pk not in found:
-            known = [
-                (label, str(resource.attributes[name]))
-                for name, label in ACCESS.items()
-                if resource.attributes.get(name)
-            ]
-            if known:
-                found[resource.pk] = (resource, known)
-    return list(found.values())
+    found = []
+    for resource in resources:
+        known = [
+            (label, str(resource.attributes[name]))
+            for name, label in ACCESS.items()
+            if resource.attributes.get(name)
+        ]
+        if known:
+            found.append((resource, known))
+    return found
+
+
+def copies_of(story: Timeline) -> list[Resource]:
+    """Return the resources that the steps are about, each once, in the steps' order."""
+    return list(dict.fromkeys(one.step.resource for one in story.forward if one.step.resource))
 
 
 def stuck(story: Timeline) -> list[dict[str, Any]]:
@@ -249,7 +252,7 @@ def run_steer(request: HttpRequest, pk: int) -> HttpResponse:
 def step_retry(request: HttpRequest, pk: int, step: int) -> HttpResponse:
     """Try a stuck step again."""
     run, found = stuck_step(request, pk, step)
-    retry_step(step=found, actor=request.user, at=database_now())
+    retry_step(step=found, actor=request.user, at=database_now())  # type: ignore[arg-type]
     messages.success(request, _("It is being tried again."))
     return to_run(run)
 
@@ -258,7 +261,12 @@ def step_retry(request: HttpRequest, pk: int, step: int) -> HttpResponse:
 def step_skip(request: HttpRequest, pk: int, step: int) -> HttpResponse:
     """Leave a stuck step out, with a reason."""
     run, found = stuck_step(request, pk, step)
-    skip_step(step=found, actor=request.user, reason=needed_reason(request), at=database_now())
+    skip_step(
+        step=found,
+        actor=request.user,  # type: ignore[arg-type]
+        reason=needed_reason(request),
+        at=database_now(),
+    )
     messages.success(request, _("Left out. The rest goes on."))
     return to_run(run)
 
@@ -269,7 +277,7 @@ def step_resolve(request: HttpRequest, pk: int, step: int) -> HttpResponse:
     run, found = stuck_step(request, pk, step)
     mark_resolved(
         step=found,
-        actor=request.user,
+        actor=request.user,  # type: ignore[arg-type]
         reason=needed_reason(request),
         external_ref=request.POST.get("external_ref", "").strip(),
         at=database_now(),

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, ClassVar
+from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.urls import NoReverseMatch, reverse
@@ -84,7 +84,7 @@ class Start(PortalPage):
 
     title = gettext_lazy("Start")
     template_name = "orchestra/start.html"
-    http_method_names: ClassVar = ["get", "head", "options"]
+    http_method_names = ["get", "head", "options"]
 
     def get(self, _request: HttpRequest) -> HttpResponse:
         """Gather and draw."""

@@ -1,6 +1,6 @@
 """Access tokens: make one (shown once), list them, revoke them."""
 
-from typing import Any, ClassVar
+from typing import Any
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -26,7 +26,7 @@ class Tokens(PortalPage):
     subtitle = gettext_lazy("Keys with which your programs act in your name.")
     template_name = "orchestra/tokens/list.html"
     action = Action.PROJECT_VIEW
-    http_method_names: ClassVar = ["get", "head", "options", "post"]
+    http_method_names = ["get", "head", "options", "post"]
 
     def form(self, *data: Any) -> TokenForm:
         """Return the form, with the projects that the viewer sees."""
