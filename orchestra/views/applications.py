@@ -22,6 +22,7 @@ from orchestra.selectors.deployments import deployment_detail, visible_deploymen
 from orchestra.selectors.orders import open_retirement
 from orchestra.services.deployments import request_retirement
 from orchestra.tables import DeploymentTable
+from orchestra.views.runs import access
 
 MAX_ID = 2**63 - 1
 
@@ -62,6 +63,9 @@ class ApplicationPage(PortalPage):
             "state": DeploymentState(found.state),
             "environment": Environment(found.environment).label,
             "copies": [(link, ResourceStatus(link.resource.status)) for link in links],
+            "access": access(
+                link.resource for link in links if link.resource.status != ResourceStatus.GONE
+            ),
             "orders": [
                 (order, OrderState(order.state))
                 for order in sorted(found.orders.all(), key=lambda one: -one.pk)
@@ -91,7 +95,7 @@ class ApplicationRetire(FormPage):
     submit = gettext_lazy("Give back and delete")
 
     @property
-    def back(self) -> str:  # type: ignore[override]
+    def back(self) -> str:
         """Return to the application."""
         return reverse("orchestra:application", args=[self.kwargs["pk"]])
 
@@ -121,7 +125,7 @@ class ApplicationRetire(FormPage):
             else None,
         }
 
-    def act(self, form: RetireForm) -> str:  # type: ignore[override]
+    def act(self, form: RetireForm) -> str:
         """Ask for it to be given back."""
         try:
             order = request_retirement(

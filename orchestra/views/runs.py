@@ -1,5 +1,6 @@
 """Progress: the live timeline of a run, and how people steer and repair it."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -17,6 +18,7 @@ from inventory.foundation.clock import database_now
 from inventory.foundation.errors import InvalidInput
 from inventory.foundation.pages import ListPage, PortalPage, find
 from inventory.foundation.permissions import Action, may, pools_granted
+from inventory.models import Resource
 from orchestra.choices import AttemptOutcome, DesiredState, OrderKind, Phase, RunState, StepState
 from orchestra.filters import RunFilters
 from orchestra.lifecycle import TERMINAL_RUNS
