@@ -47,6 +47,12 @@ MATCH_HEADER = OpenApiParameter(
 LOG_LINES = 500
 
 
+def with_etag(response: Response) -> Response:
+    """Say which version of a request was told: an edit sends it back as If-Match."""
+    response["ETag"] = f'"{response.data["version"]}"'
+    return response
+
+
 class OrderEndpoint(
     mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Order]
 ):
@@ -67,8 +73,7 @@ class OrderEndpoint(
     def retrieve(self, request: Request, *_args: Any, **_kwargs: Any) -> Response:
         """Return one request with its plan; its ETag is what an edit sends as If-Match."""
         order = self.get_object()
-        body = self._told(request, order)
-        return Response(body, headers={"ETag": f'"{order.version}"'})
+        return with_etag(Response(self._told(request, order)))
 
     @extend_schema(
         request=OrderInput, responses={201: OrderDetailSerializer}, parameters=[KEY_HEADER]
@@ -91,7 +96,7 @@ class OrderEndpoint(
             )
             return 201, self._told(request, order)
 
-        return write_once(request, at=at, do=do)
+        return with_etag(write_once(request, at=at, do=do))
 
     @extend_schema(
         request=OrderChange,
@@ -150,7 +155,7 @@ class OrderEndpoint(
             act(at)
             return 200, self._told(request, Order(pk=pk))
 
-        return write_once(request, at=at, do=do)
+        return with_etag(write_once(request, at=at, do=do))
 
     def _told(self, request: Request, order: Order) -> dict[str, Any]:
         detail = order_detail(user=request.user, order_id=order.pk)  # type: ignore[arg-type]

@@ -12,17 +12,10 @@ from inventory.foundation.choices import Via
 from inventory.foundation.errors import DomainError
 from inventory.foundation.periods import zone_named
 from inventory.foundation.problems import problem_response
-from inventory.foundation.trail import Trail, acting_as, on_trail
+from inventory.foundation.trail import Trail, acting_as, door_of, on_trail
 
 Handler = Callable[[HttpRequest], HttpResponse]
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}\Z")
-
-
-def door_of(path: str) -> Via:
-    """Return the door that an address belongs to."""
-    if path.startswith("/api/"):
-        return Via.API
-    return Via.ADMIN if path.startswith("/admin/") else Via.PAGE
 
 
 class RequestContextMiddleware:

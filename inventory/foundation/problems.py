@@ -22,6 +22,7 @@ TITLES = {
     409: "Changed meanwhile",
     415: "Unsupported media type",
     429: "Too many requests",
+    500: "Our fault",
 }
 
 
@@ -70,6 +71,14 @@ def problem_response(*, error: DomainError, instance: str) -> JsonResponse:
     """Return a service's refusal as a plain Django answer."""
     document = of_domain_error(error, instance=instance)
     return JsonResponse(document, status=error.status, content_type=CONTENT_TYPE)
+
+
+def plain_problem(*, status: int, code: str, detail: str, instance: str) -> JsonResponse:
+    """Return a problem that no service raised (an unknown address, a crash) as a plain answer."""
+    document = problem(
+        status=status, code=code, title=TITLES[status], detail=detail, instance=instance
+    )
+    return JsonResponse(document, status=status, content_type=CONTENT_TYPE)
 
 
 def exception_handler(error: Exception, context: dict[str, Any]) -> Response | None:

@@ -25,6 +25,13 @@ class Trail:
     request_id: str = field(default_factory=lambda: uuid4().hex)
 
 
+def door_of(path: str) -> Via:
+    """Return the door that an address belongs to."""
+    if path.startswith("/api/"):
+        return Via.API
+    return Via.ADMIN if path.startswith("/admin/") else Via.PAGE
+
+
 _current: ContextVar[Trail | None] = ContextVar("trail", default=None)
 
 

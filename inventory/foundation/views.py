@@ -18,6 +18,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
 from inventory.foundation import selectors, services
+from inventory.foundation.choices import Via
 from inventory.foundation.clock import database_now
 from inventory.foundation.context import DEMO_ROLES
 from inventory.foundation.filters import AuditFilters, EventFilters, PersonFilters, ProjectFilters
@@ -30,8 +31,10 @@ from inventory.foundation.forms import (
 )
 from inventory.foundation.models import AuditEvent, Event, Project, User
 from inventory.foundation.pages import DetailPage, FormPage, ListPage, PortalPage, find
-from inventory.foundation.permissions import Action, may, may_anywhere, require
+from inventory.foundation.permissions import Action, may, refusal, require
+from inventory.foundation.problems import plain_problem
 from inventory.foundation.tables import AuditTable, EventTable, PersonTable, ProjectTable
+from inventory.foundation.trail import door_of
 
 KEY = "idempotency_key"
 # What `?q=` of the search box may name: a word and a number lead straight to the object.
@@ -50,6 +53,7 @@ class SignIn(LoginView):
     """The sign-in page; a demo shows its people there."""
 
     template_name = "foundation/login.html"
+    http_method_names = ["get", "head", "options", "post"]
     redirect_authenticated_user = True
 
 
@@ -71,7 +75,8 @@ class ProjectList(ListPage):
 
     def context(self) -> dict[str, Any]:
         """Say whether the viewer may open one."""
-        return {"may_create": may_anywhere(self.viewer, Action.PROJECT_CREATE)}
+        where = selectors.organisations_for(self.viewer, Action.PROJECT_CREATE)
+        return {"may_create": where.exists()}
 
 
 class ProjectPage(DetailPage):
@@ -139,15 +144,19 @@ class NewProject(FormPage):
 
     title = _("New project")
     subtitle = _("A project holds resources. Two people answer for it, a cost centre pays.")
-    action = Action.PROJECT_CREATE
     form_class = NewProjectForm
     submit = _("Open the project")
     done = _("The project is open.")
 
     def load(self) -> None:
-        """Know the organisations in which the viewer may open one."""
+        """Know the organisations in which the viewer may open one.
+
+        Who owns a project but no organisation may not open another.
+        """
         self.back = reverse("foundation:projects")
         self.organisations = selectors.organisations_for(self.viewer, Action.PROJECT_CREATE)
+        if not self.organisations.exists():
+            raise refusal(Action.PROJECT_CREATE)
 
     def form_arguments(self) -> dict[str, Any]:
         """Offer these organisations and their people."""
@@ -349,33 +358,46 @@ def become(request: HttpRequest) -> HttpResponse:
     return redirect(settings.LOGIN_REDIRECT_URL)
 
 
-def refused(request: HttpRequest, status: int, template: str) -> HttpResponse:
-    """Draw an error page within the frame."""
+REFUSED = {
+    400: ("bad_request", "This request could not be read.", "400.html"),
+    403: ("forbidden", "You may not do this.", "403.html"),
+    404: ("not_found", "There is nothing at this address that you may see.", "404.html"),
+}
+
+
+def refused(request: HttpRequest, status: int) -> HttpResponse:
+    """Draw an error page within the frame, or tell a program."""
+    code, detail, template = REFUSED[status]
+    if door_of(request.path) is Via.API:
+        return plain_problem(status=status, code=code, detail=detail, instance=request.path)
     return render(request, template, {"status": status}, status=status)
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:  # noqa: ARG001 - Django's signature
     """Answer 400."""
-    return refused(request, 400, "400.html")
+    return refused(request, 400)
 
 
 def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:  # noqa: ARG001 - Django's signature
     """Answer 403."""
-    return refused(request, 403, "403.html")
+    return refused(request, 403)
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:  # noqa: ARG001 - Django's signature
     """Answer a form whose token does not fit (the CSRF_FAILURE_VIEW setting)."""
-    return refused(request, 403, "errors/csrf.html")
+    return render(request, "errors/csrf.html", {"status": 403}, status=403)
 
 
 def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:  # noqa: ARG001 - Django's signature
     """Answer 404."""
-    return refused(request, 404, "404.html")
+    return refused(request, 404)
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """Answer 500 without database, session or context processors: those may be what is broken."""
+    if door_of(request.path) is Via.API:
+        detail = "Something broke here. Try again; if it stays, send us the request's id."
+        return plain_problem(status=500, code="error", detail=detail, instance=request.path)
     page = loader.get_template("500.html")
     context = {"request_id": getattr(request, "request_id", "")}
     return HttpResponse(page.render(context), status=500)
