@@ -38,7 +38,7 @@ class NumberColumn(LinkColumn):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, accessor="pk", order_by="pk", **kwargs)
 
-    def render(self, record: Any) -> SafeString:  # type: ignore[override]
+    def render(self, record: Any) -> SafeString:
         """Draw the link with the number as its text (django-tables2 hands over what is named)."""
         address = reverse(self.to, args=[record.pk])
         return format_html('<a class="row-link row-number" href="{}">{}</a>', address, record)

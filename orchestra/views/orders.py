@@ -106,7 +106,7 @@ class RequestNew(RequestForService):
     submit = gettext_lazy("Show what will happen")
 
     @property
-    def back(self) -> str:  # type: ignore[override]
+    def back(self) -> str:
         """Return to the catalogue."""
         return reverse("orchestra:catalogue")
 
@@ -128,7 +128,7 @@ class RequestNew(RequestForService):
         project = self.request.GET.get("project", "")
         return {"project": project} if project.isascii() and project.isdecimal() else {}
 
-    def act(self, form: RequestForm) -> str:  # type: ignore[override]
+    def act(self, form: RequestForm) -> str:
         """Place the request."""
         order = place_order(
             requester=self.viewer,
@@ -139,7 +139,7 @@ class RequestNew(RequestForService):
         )
         return reverse("orchestra:request", args=[order.pk])
 
-    def refused(self, form: RequestForm, error: DomainError) -> HttpResponse:  # type: ignore[override]
+    def refused(self, form: RequestForm, error: DomainError) -> HttpResponse:
         """A form that was changed after it had been sent says what it became the first time."""
         if isinstance(error, KeyReused):
             became = (error.details.get("answer") or {}).get("to", "")
@@ -166,7 +166,7 @@ class RequestEdit(RequestForService):
     submit = gettext_lazy("Show what will happen")
 
     @property
-    def back(self) -> str:  # type: ignore[override]
+    def back(self) -> str:
         """Return to the request."""
         return reverse("orchestra:request", args=[self.kwargs["pk"]])
 
@@ -184,7 +184,7 @@ class RequestEdit(RequestForService):
         assert self.order is not None
         return initial_of(self.order)
 
-    def act(self, form: RequestForm) -> str:  # type: ignore[override]
+    def act(self, form: RequestForm) -> str:
         """Change it, unless somebody did meanwhile."""
         assert self.order is not None
         edit_order(
@@ -248,7 +248,7 @@ def edited_order(request: HttpRequest) -> Order | None:
     number = request.GET.get("order", "")
     if not (number.isascii() and number.isdecimal() and len(number) < 19):
         return None
-    mine = visible_orders(request.user).filter(requester=request.user)  # type: ignore[arg-type,misc]
+    mine = visible_orders(request.user).filter(requester=request.user)  # type: ignore[arg-type]
     return mine.filter(pk=int(number)).first()
 
 
