@@ -125,7 +125,7 @@ def fiona_takes_the_bill_away(enter: Enter, folder: Path) -> None:
     page = fiona.page
     page.get_by_role("navigation", name="Main").get_by_role("link", name="Statements").click()
     in_order(fiona)
-    page.locator("main").get_by_role("link", name=re.compile(r"\d{4}-\d+")).first.click()
+    page.locator("main").get_by_role("link", name=re.compile(r"ST\d+-\d+")).first.click()
     expect(page.locator("main")).to_contain_text("It ties")
     in_order(fiona)
     total = amount(page.locator("main tfoot td.number").last.inner_text())
