@@ -178,11 +178,11 @@ class PersonTable(PortalTable):
 
 
 class DeedColumn(TextColumn):
-    """An action of the audit trail in words, with the name that the filter takes below it."""
+    """An action of the audit trail in words; the file and the entry's own page have its name."""
 
-    def render(self, value: str) -> SafeString:
-        """Draw both."""
-        return format_html('{}<br><code class="small">{}</code>', deed(value), value)
+    def render(self, value: str) -> str:
+        """Write the words."""
+        return deed(value)
 
 
 class AuditTable(PortalTable):
