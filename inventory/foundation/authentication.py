@@ -9,6 +9,7 @@ from typing import Any
 from django.db.models import Q
 from django.db.models.functions import Now
 from knox.auth import TokenAuthentication
+from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.permissions import SAFE_METHODS, BasePermission
 
 from inventory.foundation.trail import acting_as
@@ -21,7 +22,11 @@ class PortalTokens(TokenAuthentication):
 
     def authenticate(self, request: Any) -> Any:
         """Return (user, token), or None without a token."""
-        found = super().authenticate(request)
+        try:
+            found = super().authenticate(request)
+        except UnicodeDecodeError as error:  # Knox reads the header as UTF-8 before anything else
+            message = "This is no token."
+            raise AuthenticationFailed(message) from error
         if found is None:
             return None
         user, token = found

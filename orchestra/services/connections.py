@@ -45,11 +45,7 @@ def create_connection(
         options=dict(options or {}),
         max_inflight=max_inflight,
     )
-    try:
-        connection.full_clean()
-    except ValidationError as error:
-        faults = {field: " ".join(messages) for field, messages in error.message_dict.items()}
-        raise InvalidInput(next(iter(faults.values())), fields=faults) from error
+    _clean(connection)
     connection.save(force_insert=True)
     record_audit(
         action="connection.create",
@@ -58,6 +54,47 @@ def create_connection(
         actor=actor,
         changes={"kind": [None, kind], "options": [[], sorted(connection.options)]},
     )
+    return connection
+
+
+@transaction.atomic
+def edit_connection(
+    *,
+    connection: Connection,
+    actor: User,
+    at: datetime,
+    label: str,
+    max_inflight: int,
+    options: Mapping[str, Any] | None = None,
+) -> Connection:
+    """Change how it is called, how much at once, and (None keeps them) its options.
+
+    The actor operates every pool that it directs. The audit entry names only the options' keys.
+    Raises InvalidInput by field.
+    """
+    require_anywhere(actor, Action.POOL_EDIT)
+    connection = Connection.objects.select_for_update().get(pk=connection.pk)
+    directed = Pool.objects.filter(connection_link__connection=connection)
+    if directed.exclude(pk__in=pools_where(actor, Action.POOL_EDIT).values("pk")).exists():
+        raise refusal(Action.POOL_EDIT)
+    if options is not None and not isinstance(options, Mapping):
+        message = "Options must be a JSON object."
+        raise InvalidInput(message, fields={"options": message})
+    changes: dict[str, Any] = {
+        name: [getattr(connection, name), value]
+        for name, value in (("label", label), ("max_inflight", max_inflight))
+        if getattr(connection, name) != value
+    }
+    if options is not None and options != connection.options:
+        changes["options"] = [sorted(connection.options), sorted(options)]
+        connection.options = dict(options)
+    connection.label, connection.max_inflight = label, max_inflight
+    _clean(connection)
+    if changes:
+        connection.save(update_fields=["label", "max_inflight", "options"])
+        record_audit(
+            action="connection.edit", subject=connection, at=at, actor=actor, changes=changes
+        )
     return connection
 
 
@@ -84,3 +121,11 @@ def connect_pool(
         changes={"connection": [former.connection.name if former else None, connection.name]},
     )
     return link
+
+
+def _clean(connection: Connection) -> None:
+    try:
+        connection.full_clean()
+    except ValidationError as error:
+        faults = {field: " ".join(messages) for field, messages in error.message_dict.items()}
+        raise InvalidInput(next(iter(faults.values())), fields=faults) from error

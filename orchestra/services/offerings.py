@@ -44,6 +44,36 @@ def create_offering(
 
 
 @transaction.atomic
+def edit_offering(
+    *, offering: Offering, changes: Mapping[str, Any], actor: User, at: datetime
+) -> Offering:
+    """Change name, category or summary; the short name stays, requests refer to it.
+
+    The actor changes some pool (operator). Raises InvalidInput by field.
+    """
+    require_anywhere(actor, Action.POOL_EDIT)
+    unknown = sorted(set(changes) - {"name", "category", "summary"})
+    if unknown:
+        message = f"A service has no field {', '.join(unknown)} that may be changed."
+        raise InvalidInput(message, fields=dict.fromkeys(unknown, "There is no such field."))
+    offering = Offering.objects.select_for_update().get(pk=offering.pk)
+    differences = {
+        name: [getattr(offering, name), value]
+        for name, value in changes.items()
+        if getattr(offering, name) != value
+    }
+    for name, value in changes.items():
+        setattr(offering, name, value)
+    _clean(offering)
+    if differences:
+        offering.save()
+        record_audit(
+            action="offering.edit", subject=offering, at=at, actor=actor, changes=differences
+        )
+    return offering
+
+
+@transaction.atomic
 def draft_version(
     *,
     offering: Offering,

@@ -8,12 +8,12 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import Max
 
-from inventory.foundation.errors import Conflict, Forbidden, InvalidInput
+from inventory.foundation.errors import Conflict, InvalidInput
 from inventory.foundation.models import Organisation, Project, User
-from inventory.foundation.permissions import Action, organisations_where, refusal, require
 from inventory.foundation.trail import record_audit
 from orchestra.models import Policy, PolicyVersion
 from orchestra.policies import rule_faults
+from orchestra.services.scopes import require_scope
 
 
 class NotLater(Conflict):
@@ -38,7 +38,7 @@ def create_policy(
     The actor owns the scope; everywhere is the administrator's. Raises InvalidInput by field.
     """
     policy = Policy(slug=slug, name=name, organisation=organisation, project=project)
-    _require_scope(policy, actor)
+    require_scope(actor=actor, organisation=policy.organisation, project=policy.project)
     _check_rule(rule)
     try:
         policy.full_clean()
@@ -58,7 +58,7 @@ def change_rule(
     Raises InvalidInput by JSON Pointer ("rule/max_days"), NotLater.
     """
     policy = Policy.objects.select_for_update(of=("self",)).get(pk=policy.pk)
-    _require_scope(policy, actor)
+    require_scope(actor=actor, organisation=policy.organisation, project=policy.project)
     _check_rule(rule)
     for version in policy.versions.filter(during__contains=at):
         if version.during.lower >= at:
@@ -98,14 +98,3 @@ def _check_rule(rule: Mapping[str, Any]) -> None:
     faults = {f"rule{path}": text for path, text in rule_faults(rule).items()}
     if faults:
         raise InvalidInput(next(iter(faults.values())), fields=faults)
-
-
-def _require_scope(policy: Policy, actor: User) -> None:
-    if policy.project is not None:
-        require(actor, Action.PROJECT_EDIT, policy.project)
-    elif policy.organisation is not None:
-        if policy.organisation.pk not in organisations_where(actor, Action.PROJECT_EDIT):
-            raise refusal(Action.PROJECT_EDIT)
-    elif not actor.is_superuser:
-        message = "A rule for everybody is made by an administrator. Name an organisation."
-        raise Forbidden(message)

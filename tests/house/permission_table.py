@@ -1,1 +1,163 @@
-"""placeholder"""
+"""Who gets which answer from which route: a route without a row fails `test_permissions.py`.
+
+Objects of addresses belong to the project `shop` and its organisation. The cast is that of
+`tests/cast.py`, and:
+
+* anonymous has not signed in (302 leads to the sign-in page);
+* stranger holds every role, but in another organisation: 404 for what is not theirs to see;
+* member asked for the requests, owner owns the project; approver, operator, finance and auditor
+  hold their role in the organisation;
+* revoked belongs to the organisation and had a role in the project until it was taken away.
+
+A write sends what would succeed for somebody who may: 302, 200 or 201 there, 403 or 404 elsewhere.
+The operator's 409 says that a creation cannot be skipped, whoever asks; the stranger's 400 that
+their form has no such organisation to choose.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+CAST = (
+    "anonymous",
+    "stranger",
+    "member",
+    "owner",
+    "approver",
+    "operator",
+    "finance",
+    "auditor",
+    "revoked",
+)
+
+#       route                   method anon stra memb ownr appr oper fina audi revo
+TABLE = """
+orchestra:start                 GET    302  200  200  200  200  200  200  200  200
+orchestra:catalogue             GET    302  200  200  200  200  200  200  200  403
+orchestra:request-new           GET    302  404  200  200  403  403  403  403  403
+orchestra:request-new           POST   302  404  302  302  403  403  403  403  403
+orchestra:request-estimate      GET    302  405  405  405  405  405  405  405  405
+orchestra:request-estimate      POST   302  404  200  200  403  403  403  403  403
+orchestra:requests              GET    302  200  200  200  200  200  200  200  200
+orchestra:request               GET    302  404  200  200  200  200  200  200  404
+orchestra:request-edit          GET    302  404  200  403  403  403  403  403  403
+orchestra:request-edit          POST   302  404  302  403  403  403  403  403  403
+orchestra:request-submit        GET    302  405  405  405  405  405  405  405  405
+orchestra:request-submit        POST   302  404  302  403  403  403  403  403  404
+orchestra:request-cancel        GET    302  405  405  405  405  405  405  405  405
+orchestra:request-cancel        POST   302  404  302  302  403  302  403  403  404
+orchestra:approvals             GET    302  200  403  200  200  403  403  403  403
+orchestra:approval              GET    302  404  200  200  200  200  200  200  404
+orchestra:approval              POST   302  404  403  302  302  403  403  403  404
+orchestra:applications          GET    302  200  200  200  200  200  200  200  200
+orchestra:application           GET    302  404  200  200  200  200  200  200  404
+orchestra:application-retire    GET    302  404  200  200  403  403  403  403  404
+orchestra:application-retire    POST   302  404  302  302  403  403  403  403  404
+orchestra:runs                  GET    302  200  200  200  200  200  200  200  200
+orchestra:run                   GET    302  404  200  200  200  200  200  200  404
+orchestra:run-timeline          GET    302  404  200  200  200  200  200  200  404
+orchestra:run-log               GET    302  404  200  200  200  200  200  200  404
+orchestra:run-steer             GET    302  405  405  405  405  405  405  405  405
+orchestra:run-steer             POST   302  404  302  302  403  302  403  403  404
+orchestra:step-retry            GET    302  405  405  405  405  405  405  405  405
+orchestra:step-retry            POST   302  404  403  403  403  302  403  403  404
+orchestra:step-skip             GET    302  405  405  405  405  405  405  405  405
+orchestra:step-skip             POST   302  404  403  403  403  409  403  403  404
+orchestra:step-resolve          GET    302  405  405  405  405  405  405  405  405
+orchestra:step-resolve          POST   302  404  403  403  403  302  403  403  404
+orchestra:tokens                GET    302  200  200  200  200  200  200  200  403
+orchestra:tokens                POST   302  200  200  200  200  200  200  200  403
+orchestra:token-revoke          GET    302  405  405  405  405  405  405  405  405
+orchestra:token-revoke          POST   302  404  302  404  404  404  404  404  404
+orchestra:connections           GET    302  200  403  403  403  200  403  403  403
+orchestra:health                GET    302  200  403  403  403  200  200  200  403
+
+foundation:login                GET    200  302  302  302  302  302  302  302  302
+foundation:login                POST   200  302  302  302  302  302  302  302  302
+foundation:logout               GET    302  405  405  405  405  405  405  405  405
+foundation:logout               POST   302  302  302  302  302  302  302  302  302
+foundation:find                 GET    302  200  200  200  200  200  200  200  200
+foundation:audit                GET    302  200  403  200  403  403  403  200  403
+foundation:audit-entry          GET    302  404  403  200  403  403  403  200  403
+foundation:events               GET    302  200  403  200  403  403  403  200  403
+foundation:event                GET    302  404  403  200  403  403  403  200  403
+foundation:projects             GET    302  200  200  200  200  200  200  200  200
+foundation:project              GET    302  404  200  200  200  200  200  200  404
+foundation:project-new          GET    302  200  403  403  403  200  403  403  403
+foundation:project-new          POST   302  400  403  403  403  302  403  403  403
+foundation:project-edit         GET    302  404  403  200  403  403  403  403  404
+foundation:project-edit         POST   302  404  403  302  403  403  403  403  404
+foundation:grant                GET    302  404  403  200  403  403  403  403  404
+foundation:grant                POST   302  404  403  302  403  403  403  403  404
+foundation:revoke               GET    302  405  405  405  405  405  405  405  405
+foundation:revoke               POST   302  404  403  302  403  403  403  403  404
+foundation:profile              GET    302  200  200  200  200  200  200  200  200
+foundation:profile              POST   302  302  302  302  302  302  302  302  302
+foundation:people               GET    302  200  403  200  403  200  200  200  403
+foundation:person               GET    302  404  403  200  403  200  200  200  403
+foundation:become               GET    405  405  405  405  405  405  405  405  405
+foundation:become               POST   404  404  404  404  404  404  404  404  404
+
+inventory:resources             GET    302  200  200  200  200  200  200  200  200
+inventory:resource              GET    302  404  200  200  200  200  200  200  404
+inventory:pools                 GET    302  200  200  200  200  200  200  200  200
+inventory:pool                  GET    302  404  200  200  200  200  200  200  200
+
+billing:costs                   GET    302  200  200  200  200  403  200  200  403
+billing:costs-csv               GET    302  200  200  200  200  403  200  200  403
+billing:charges                 GET    302  200  200  200  200  403  200  200  403
+billing:charge                  GET    302  404  200  200  200  404  200  200  404
+billing:statements              GET    302  200  403  200  200  403  200  200  403
+billing:statement               GET    302  404  404  200  200  404  200  200  404
+billing:statement-csv           GET    302  404  404  200  200  404  200  200  404
+billing:running                 GET    302  404  404  200  200  404  200  200  404
+billing:prices                  GET    302  200  200  200  200  200  200  200  200
+billing:periods                 GET    302  200  403  403  403  403  200  403  403
+billing:month                   GET    302  404  403  403  403  403  200  403  403
+billing:close                   GET    302  404  403  403  403  403  200  403  403
+billing:close                   POST   302  404  403  403  403  403  302  403  403
+billing:export                  GET    302  405  403  405  405  403  405  405  403
+billing:export                  POST   302  403  403  403  200  403  200  200  403
+
+api:docs                        GET    302  200  200  200  200  200  200  200  200
+api:schema                      GET    401  200  200  200  200  200  200  200  200
+api:order-list                  GET    401  200  200  200  200  200  200  200  200
+api:order-list                  POST   401  404  201  201  403  403  403  403  404
+api:order-detail                GET    401  404  200  200  200  200  200  200  404
+api:order-detail                PATCH  401  404  200  403  403  403  403  403  404
+api:order-cancel                GET    401  405  405  405  405  405  405  405  405
+api:order-cancel                POST   401  404  200  200  403  200  403  403  404
+api:order-decide                GET    401  405  405  405  405  405  405  405  405
+api:order-decide                POST   401  404  403  200  200  403  403  403  404
+api:order-submit                GET    401  405  405  405  405  405  405  405  405
+api:order-submit                POST   401  404  200  403  403  403  403  403  404
+api:run-list                    GET    401  200  200  200  200  200  200  200  200
+api:run-detail                  GET    401  404  200  200  200  200  200  200  404
+api:run-log                     GET    401  404  200  200  200  200  200  200  404
+api:run-steer                   GET    401  405  405  405  405  405  405  405  405
+api:run-steer                   POST   401  404  200  200  403  200  403  403  404
+api:resource-list               GET    401  200  200  200  200  200  200  200  200
+api:resource-detail             GET    401  404  200  200  200  200  200  200  404
+api:charge-list                 GET    401  200  200  200  200  200  200  200  200
+api:charge-detail               GET    401  404  200  200  200  404  200  200  404
+api:charge-explanation          GET    401  404  200  200  200  404  200  200  404
+"""
+
+
+@dataclass(frozen=True)
+class Row:
+    """What each person gets from a route asked by a method."""
+
+    name: str
+    method: str
+    expected: Mapping[str, int]
+
+
+def rows() -> list[Row]:
+    """Return the table, row by row."""
+    found = []
+    for line in TABLE.split("\n"):
+        if line.strip():
+            name, method, *statuses = line.split()
+            expected = dict(zip(CAST, map(int, statuses), strict=True))
+            found.append(Row(name, method, expected))
+    return found

@@ -5,7 +5,7 @@ what would succeed for somebody who may, so that a refusal is one of the person 
 """
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -15,19 +15,19 @@ from billing.services import close_period, rate_period
 from inventory.choices import ResourceStatus
 from inventory.foundation.choices import Role
 from inventory.foundation.clock import database_now
-from inventory.foundation.models import AuditEvent, Event, Project, RoleGrant, User
+from inventory.foundation.models import AuditEvent, Event, Organisation, Project, RoleGrant, User
 from inventory.models import Resource
 from orchestra.choices import RunState, StepState
 from orchestra.engine import drain
 from orchestra.models import Deployment, Order, Run, Step
 from orchestra.services.tokens import create_token
 from tests.billing.world import berlin, make_host, make_machine
-from tests.cast import grant, make_user
+from tests.cast import NOW, grant, make_user
 from tests.orchestra.pages import sha_of, typed
 from tests.orchestra.programs import asked_for
 from tests.orchestra.world import Catalogue, place, submit
 
-JANUARY, FEBRUARY = berlin(2026, 1, 5).date(), berlin(2026, 2, 5).date()
+JANUARY, FEBRUARY = date(2026, 1, 1), date(2026, 2, 1)
 
 
 @dataclass
@@ -62,8 +62,12 @@ def make_permission_world(
     submit(place(catalogue, member, name="live", **small), member, at=at)
     drain(worker="test")
     live = Deployment.objects.get(name="live")
-    run = Run.objects.get(order=submit(place(catalogue, member, name="going", **small), member, at=at))
-    bent = Run.objects.get(order=submit(place(catalogue, member, name="bent", **small), member, at=at))
+    run = Run.objects.get(
+        order=submit(place(catalogue, member, name="going", **small), member, at=at)
+    )
+    bent = Run.objects.get(
+        order=submit(place(catalogue, member, name="bent", **small), member, at=at)
+    )
     Run.objects.filter(pk=bent.pk).update(state=RunState.NEEDS_OPERATOR)
     stuck = bent.steps.get(action="resource.create")
     Step.objects.filter(pk=stuck.pk).update(state=StepState.PARKED)
@@ -76,7 +80,8 @@ def make_permission_world(
         start=berlin(2026, 1, 5),
         end=berlin(2026, 2, 6),
     )
-    close_period(month=JANUARY, at=berlin(2026, 2, 2), actor=finance)
+    (closed,) = close_period(month=JANUARY, at=berlin(2026, 2, 2), actor=finance)
+    assert closed.invoice is not None, closed.error
     rate_period(account=catalogue.money.account, month=FEBRUARY, at=berlin(2026, 3, 2))
     charge = Charge.objects.filter(period__month=JANUARY).first()
     role = RoleGrant.objects.get(user=member)
@@ -99,12 +104,30 @@ def make_permission_world(
         waiting=submit(waiting, member, at=at),
         run=run,
         stuck=stuck,
-        resource=Resource.objects.get(deployment_link__deployment=live, status=ResourceStatus.RUNNING),
+        resource=Resource.objects.get(
+            deployment_link__deployment=live, status=ResourceStatus.RUNNING
+        ),
         charge=charge,
         invoice=Invoice.objects.get(),
         open_period=BillingPeriod.objects.get(month=FEBRUARY),
         role=role,
         token_key=token.token_key,
+    )
+
+
+def give_roles_elsewhere(stranger: User) -> None:
+    """Give the stranger every role in their own organisation: all doors open there, none here."""
+    elsewhere = Organisation.objects.get(memberships__user=stranger)
+    for role in Role:
+        grant(stranger, role, organisation=elsewhere)
+    Project.objects.create(
+        organisation=elsewhere,
+        name="Theirs",
+        slug="theirs",
+        owner=stranger,
+        deputy=make_user("serge", elsewhere),
+        cost_centre="1",
+        created_at=NOW,
     )
 
 
@@ -193,7 +216,7 @@ def contents(world: PermissionWorld) -> dict[str, dict[str, Any]]:
         | {"version": world.planned.version},
         "orchestra:request-submit": {"plan_sha256": sha256},
         "orchestra:request-cancel": {"reason": "Not needed"},
-        "orchestra:approval": decision,
+        "orchestra:approval": decision | key,
         "orchestra:application-retire": {
             "reason": "Not needed",
             "confirm_name": world.live.name,
