@@ -86,6 +86,10 @@ class Crew:
         member.wait()
         self.members.remove(member)
 
+    def all_alive(self) -> bool:
+        """Say whether nobody ended but by our hand."""
+        return all(member.poll() is None for member in self.members)
+
     def log(self) -> str:
         """Return what the processes wrote."""
         path = self.folder / "crew.log"
