@@ -179,8 +179,8 @@ def csv_file(table: PortalTable, *, name: str, count: int) -> StreamingHttpRespo
 
     The file also has the columns that the screen has no room for (`visible=False`).
     """
-    for name in table.columns.columns:
-        table.columns.show(name)
+    for column in table.columns.columns:
+        table.columns.show(column)
     stamp = database_now().date().isoformat()
     filename = f"{slugify(name) or 'list'}-{stamp}-{count}-rows.csv"
     return StreamingHttpResponse(

@@ -193,7 +193,7 @@ class AuditTable(PortalTable):
     actor_label = TextColumn(verbose_name=_("Who"))
     action = DeedColumn(verbose_name=_("Action"))
     object_label = LinkColumn(to="foundation:audit-entry", verbose_name=_("On"))
-    object_type = TextColumn(verbose_name=_("Kind"), hide_narrow=True)
+    object_type = TextColumn(verbose_name=_("Kind"), visible=False)
     project = TextColumn(verbose_name=_("Project"), hide_narrow=True)
     via = TextColumn(verbose_name=_("Through"), hide_narrow=True)
     reason = TextColumn(verbose_name=_("Reason"), orderable=False, hide_narrow=True)
