@@ -6,17 +6,17 @@ from billing import views
 
 app_name = "billing"
 urlpatterns = [
-    path("costs", views.Costs.as_view(), name="costs"),
+    path("costs/", views.Costs.as_view(), name="costs"),
     path("costs.csv", views.CostsFile.as_view(), name="costs-csv"),
-    path("charges", views.Charges.as_view(), name="charges"),
-    path("charges/<int:pk>", views.ChargeDetail.as_view(), name="charge"),
-    path("statements", views.Statements.as_view(), name="statements"),
-    path("statements/<int:pk>", views.StatementDetail.as_view(), name="statement"),
+    path("charges/", views.Charges.as_view(), name="charges"),
+    path("charges/<int:pk>/", views.ChargeDetail.as_view(), name="charge"),
+    path("statements/", views.Statements.as_view(), name="statements"),
+    path("statements/<int:pk>/", views.StatementDetail.as_view(), name="statement"),
     path("statements/<int:pk>.csv", views.StatementFile.as_view(), name="statement-csv"),
-    path("statements/running/<int:pk>", views.RunningStatementPage.as_view(), name="running"),
-    path("prices", views.Prices.as_view(), name="prices"),
-    path("months", views.Periods.as_view(), name="periods"),
-    path("months/<str:month>", views.MonthDetail.as_view(), name="month"),
-    path("months/<int:pk>/close", views.ClosePeriod.as_view(), name="close"),
-    path("exports/<str:month>", views.Export.as_view(), name="export"),
+    path("statements/running/<int:pk>/", views.RunningStatementPage.as_view(), name="running"),
+    path("prices/", views.Prices.as_view(), name="prices"),
+    path("months/", views.Periods.as_view(), name="periods"),
+    path("months/<str:month>/", views.MonthDetail.as_view(), name="month"),
+    path("months/<int:pk>/close/", views.ClosePeriod.as_view(), name="close"),
+    path("exports/<str:month>/", views.Export.as_view(), name="export"),
 ]

@@ -310,12 +310,6 @@ class EntryAdmin(ConfigurationAdmin):
         """Who may administer may take away what the service lets go."""
         return admin.ModelAdmin.has_delete_permission(self, request, obj)
 
-    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
-        """Take away one by one only, so that each refusal is read."""
-        found = super().get_actions(request)
-        found.pop("delete_selected", None)
-        return found
-
     def save_model(self, request: Any, obj: Any, form: Any, change: bool) -> None:
         """Save by the service."""
         values, at = dict(form.cleaned_data), database_now()
@@ -332,6 +326,11 @@ class EntryAdmin(ConfigurationAdmin):
     def delete_model(self, request: Any, obj: Any) -> None:
         """Take it away by the service."""
         remove_entry(entry=obj, actor=request.user, at=database_now())
+
+    def delete_queryset(self, request: Any, queryset: QuerySet[Any]) -> None:
+        """Take each of the ticked ones away."""
+        for entry in queryset:
+            self.delete_model(request, entry)
 
     @admin.action(description=_("End now"), permissions=["change"])
     def end(self, request: Any, queryset: QuerySet[Any]) -> None:

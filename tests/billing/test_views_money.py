@@ -62,18 +62,18 @@ def february(books: Money) -> BillingPeriod:
     return BillingPeriod.objects.get(month=FEBRUARY)
 
 
-PAGES = ["/costs", "/charges", "/statements", "/prices", "/months"]
+PAGES = ["/costs/", "/charges/", "/statements/", "/prices/", "/months/"]
 
 
 @pytest.mark.parametrize(
     ("who", "allowed"),
     [
-        ("owner", {"/costs", "/charges", "/statements", "/prices"}),
-        ("member", {"/costs", "/charges", "/prices"}),
-        ("approver", {"/costs", "/charges", "/statements", "/prices"}),
-        ("operator", {"/prices"}),
+        ("owner", {"/costs/", "/charges/", "/statements/", "/prices/"}),
+        ("member", {"/costs/", "/charges/", "/prices/"}),
+        ("approver", {"/costs/", "/charges/", "/statements/", "/prices/"}),
+        ("operator", {"/prices/"}),
         ("finance", set(PAGES)),
-        ("auditor", {"/costs", "/charges", "/statements", "/prices"}),
+        ("auditor", {"/costs/", "/charges/", "/statements/", "/prices/"}),
     ],
 )
 def test_who_may_open_which_page(
@@ -91,12 +91,12 @@ def test_a_stranger_sees_nothing(invoice: Invoice, february: BillingPeriod, stra
     charge = Charge.objects.first()
     assert charge is not None
 
-    assert client.get("/costs").status_code == 403
+    assert client.get("/costs/").status_code == 403
     assert client.get(reverse("billing:charge", args=[charge.pk])).status_code == 404
     assert client.get(reverse("billing:statement", args=[invoice.pk])).status_code == 404
     assert client.get(reverse("billing:statement-csv", args=[invoice.pk])).status_code == 404
     assert client.get(reverse("billing:running", args=[february.pk])).status_code == 404
-    assert "Linux M" not in client.get("/prices").text
+    assert "Linux M" not in client.get("/prices/").text
 
 
 def test_a_member_explains_charges_but_sees_no_statement(invoice: Invoice, member: User) -> None:
@@ -114,13 +114,13 @@ def test_pages_only_read(method: str, invoice: Invoice, finance: User) -> None:
     pages = [
         *PAGES,
         "/costs.csv",
-        "/months/2026-01",
+        "/months/2026-01/",
         reverse("billing:statement", args=[invoice.pk]),
         reverse("billing:statement-csv", args=[invoice.pk]),
     ]
 
     assert {getattr(client, method)(address).status_code for address in pages} == {405}
-    assert client.get("/exports/2026-01").status_code == 405
+    assert client.get("/exports/2026-01/").status_code == 405
 
 
 # --- costs -----------------------------------------------------------------------------------
@@ -130,7 +130,7 @@ def test_pages_only_read(method: str, invoice: Invoice, finance: User) -> None:
 def test_page_file_and_ledger_agree(by: str, books: Money, owner: User) -> None:
     client = signed_in(owner)
 
-    page = client.get("/costs", SPAN | {"by": by})
+    page = client.get("/costs/", SPAN | {"by": by})
     answer = client.get("/costs.csv", SPAN | {"by": by})
     *lines, total = rows_of(answer.getvalue())
     *_days, control = rows_of(
@@ -169,7 +169,7 @@ def test_the_same_days_are_compared(books: Money, owner: User) -> None:
 
 
 def test_completeness_is_said(books: Money, owner: User) -> None:
-    page = signed_in(owner).get("/costs", SPAN).text
+    page = signed_in(owner).get("/costs/", SPAN).text
 
     assert "15 Feb 2026" in page
     assert "00:00 CET" in page
@@ -186,7 +186,7 @@ def test_what_could_not_be_priced_is_said(
     )
     BillingPeriod.objects.filter(month=FEBRUARY).update(failure="“vm.odd” has no price in EUR.")
 
-    assert "vm.odd" in signed_in(owner).get("/costs", SPAN).text
+    assert "vm.odd" in signed_in(owner).get("/costs/", SPAN).text
 
 
 @pytest.mark.parametrize(
@@ -203,15 +203,15 @@ def test_what_could_not_be_priced_is_said(
 def test_a_wrong_address_is_explained(query: dict[str, str], books: Money, owner: User) -> None:
     client = signed_in(owner)
 
-    assert client.get("/costs", query).status_code == 400
-    assert "Please check what you entered" in client.get("/costs", query).text
+    assert client.get("/costs/", query).status_code == 400
+    assert "Please check what you entered" in client.get("/costs/", query).text
     assert client.get("/costs.csv", query).status_code == 400
 
 
 def test_a_line_leads_to_its_charges(books: Money, project: Project, owner: User) -> None:
     client = signed_in(owner)
-    page = client.get("/costs", SPAN).text
-    link = f"/charges?since=2026-01&amp;until=2026-02&amp;currency=EUR&amp;project={project.pk}"
+    page = client.get("/costs/", SPAN).text
+    link = f"/charges/?since=2026-01&amp;until=2026-02&amp;currency=EUR&amp;project={project.pk}"
 
     assert link in page
     answer = client.get(link.replace("&amp;", "&") + "&format=csv")
@@ -224,8 +224,8 @@ def test_a_line_leads_to_its_charges(books: Money, project: Project, owner: User
 def test_the_list_counts_and_adds_up(books: Money, owner: User) -> None:
     client = signed_in(owner)
 
-    page = client.get("/charges", {"month": "2026-01"}).text
-    rows = rows_of(client.get("/charges", {"month": "2026-01", "format": "csv"}).getvalue())
+    page = client.get("/charges/", {"month": "2026-01"}).text
+    rows = rows_of(client.get("/charges/", {"month": "2026-01", "format": "csv"}).getvalue())
 
     assert len(rows) == 6
     assert sum(Decimal(row["Amount"]) for row in rows) == ledger(period__month=JANUARY)
@@ -245,7 +245,7 @@ def test_the_list_counts_and_adds_up(books: Money, owner: User) -> None:
     ],
 )
 def test_filters_of_charges(query: dict[str, str], count: int, books: Money, owner: User) -> None:
-    answer = signed_in(owner).get("/charges", query | {"format": "csv"})
+    answer = signed_in(owner).get("/charges/", query | {"format": "csv"})
 
     assert len(rows_of(answer.getvalue())) == count
 
@@ -295,8 +295,8 @@ def test_each_line_opens_its_charges(invoice: Invoice, owner: User) -> None:
     page = client.get(reverse("billing:statement", args=[invoice.pk])).text
 
     for line in invoice.lines.all():
-        assert f"/charges?line={line.pk}" in page
-        rows = rows_of(client.get("/charges", {"line": line.pk, "format": "csv"}).getvalue())
+        assert f"/charges/?line={line.pk}" in page
+        rows = rows_of(client.get("/charges/", {"line": line.pk, "format": "csv"}).getvalue())
         assert sum(Decimal(row["Amount"]) for row in rows) == line.exact_amount
 
 
@@ -312,7 +312,7 @@ def test_a_renamed_account_keeps_its_name_on_the_statement(invoice: Invoice, own
 def test_the_running_month_is_a_preview(february: BillingPeriod, owner: User) -> None:
     client = signed_in(owner)
 
-    listed = client.get("/statements").text
+    listed = client.get("/statements/").text
     page = client.get(reverse("billing:running", args=[february.pk])).text
 
     assert "Upcoming" in listed
@@ -328,8 +328,8 @@ def test_the_running_month_is_a_preview(february: BillingPeriod, owner: User) ->
 def test_prices_in_force(books: Money, member: User) -> None:
     client = signed_in(member)
 
-    page = client.get("/prices").text
-    rows = rows_of(client.get("/prices", {"format": "csv"}).getvalue())
+    page = client.get("/prices/").text
+    rows = rows_of(client.get("/prices/", {"format": "csv"}).getvalue())
 
     assert "0.112" in page
     assert "1 machine and hour" in page
@@ -347,17 +347,17 @@ def test_prices_in_force(books: Money, member: User) -> None:
 def test_the_month_ties(books: Money, finance: User) -> None:
     client = signed_in(finance)
 
-    january = client.get("/months/2026-01").text
-    february = client.get("/months/2026-02").text
+    january = client.get("/months/2026-01/").text
+    february = client.get("/months/2026-02/").text
 
     assert "It ties" in january
     assert "1 of 1 accounts are closed" in january
     assert "/close" not in january
     assert "It ties" in february
     assert "/close" in february  # by the clock of the database February is over
-    assert client.get("/months/2031-01").status_code == 404
-    assert client.get("/months/2026-1").status_code == 400
-    assert client.get("/months/no-month-at-all").status_code == 404
+    assert client.get("/months/2031-01/").status_code == 404
+    assert client.get("/months/2026-1/").status_code == 400
+    assert client.get("/months/no-month-at-all/").status_code == 404
 
 
 def test_a_get_never_closes_and_a_post_does(february: BillingPeriod, finance: User) -> None:
@@ -414,9 +414,9 @@ def test_only_finance_closes(
 def test_the_focus_file_is_handed_out_and_recorded(books: Money, finance: User) -> None:
     client = signed_in(finance)
 
-    answer = client.post("/exports/2026-01")
+    answer = client.post("/exports/2026-01/")
     content = answer.getvalue()
-    again = client.post("/exports/2026-01", {"account": books.account.pk})
+    again = client.post("/exports/2026-01/", {"account": books.account.pk})
 
     assert answer.status_code == 200
     assert "attachment" in answer["Content-Disposition"]
@@ -435,10 +435,10 @@ def test_the_focus_file_is_handed_out_and_recorded(books: Money, finance: User) 
 def test_who_may_not_see_statements_gets_no_file(
     books: Money, member: User, stranger: User, owner: User
 ) -> None:
-    assert signed_in(member).post("/exports/2026-01").status_code == 403
-    assert signed_in(stranger).post("/exports/2026-01").status_code == 403
-    assert signed_in(owner).post("/exports/2026-01", {"account": "moon"}).status_code == 404
-    assert signed_in(owner).post("/exports/2031-01").status_code == 404
+    assert signed_in(member).post("/exports/2026-01/").status_code == 403
+    assert signed_in(stranger).post("/exports/2026-01/").status_code == 403
+    assert signed_in(owner).post("/exports/2026-01/", {"account": "moon"}).status_code == 404
+    assert signed_in(owner).post("/exports/2031-01/").status_code == 404
     assert not BillingExport.objects.exists()
 
 
@@ -458,11 +458,11 @@ def test_queries_do_not_grow(
     charge = Charge.objects.filter(period__month=JANUARY).first()
     assert charge is not None
     pages = [
-        "/costs?since=2026-01&until=2026-02",
-        "/charges",
-        "/statements",
-        "/prices",
-        "/months",
+        "/costs/?since=2026-01&until=2026-02",
+        "/charges/",
+        "/statements/",
+        "/prices/",
+        "/months/",
         reverse("billing:charge", args=[charge.pk]),
     ]
     few = {address: queries_of(client, address) for address in pages}

@@ -107,13 +107,13 @@ def test_request_approve_watch_bill_download(street: Street, enter: Enter, tmp_p
     street.ring("billing.rate_open_periods")
     charges = page.locator("main table")
     for _ in range(60):
-        page.goto("/charges?q=winter-1")
+        page.goto("/charges/?q=winter-1")
         if charges.count():
             break
         time.sleep(0.5)
     expect(charges).to_contain_text("winter-1")
     in_order(mia)
-    page.goto("/costs?by=application")
+    page.goto("/costs/?by=application")
     expect(page.locator("main")).to_contain_text("winter")
     in_order(mia)
     fiona_takes_the_bill_away(enter, tmp_path)
