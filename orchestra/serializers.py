@@ -14,7 +14,7 @@ class ApprovalSerializer(serializers.ModelSerializer[Approval]):
     """One decision, by a person or by a rule."""
 
     approver = serializers.SlugRelatedField(slug_field="username", read_only=True)
-    policy = serializers.StringRelatedField(source="policy_version")  # type: ignore[var-annotated]
+    policy = serializers.StringRelatedField(source="policy_version")
 
     class Meta:
         model = Approval
@@ -86,7 +86,7 @@ class OrderDetailSerializer(OrderSerializer):
     """A request with its newest plan and its runs."""
 
     plan = serializers.SerializerMethodField()
-    runs = serializers.PrimaryKeyRelatedField(many=True, read_only=True)  # type: ignore[var-annotated]
+    runs = serializers.PrimaryKeyRelatedField(many=True, read_only=True)
 
     class Meta(OrderSerializer.Meta):
         fields: ClassVar = [*OrderSerializer.Meta.fields, "plan", "runs"]

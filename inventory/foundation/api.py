@@ -16,7 +16,7 @@ from inventory.foundation.idempotency import answer_once
 IDEMPOTENCY_HEADER = "Idempotency-Key"
 
 
-class PortalTokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+class PortalTokenScheme(OpenApiAuthenticationExtension):
     """How the OpenAPI document describes the token's header."""
 
     target_class = "inventory.foundation.authentication.PortalTokens"

@@ -4,7 +4,7 @@ import uuid
 from typing import ClassVar
 
 import pgtrigger
-from django.contrib.auth.models import AbstractUser, Group, UserManager
+from django.contrib.auth.models import AbstractUser, Group
 from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import F, Q
@@ -46,15 +46,13 @@ class AppendOnlyModel(models.Model):
         ]
 
 
-class User(AbstractUser):
+class User(AbstractUser):  # type: ignore[django-manager-missing]
     """A person who signs in. The e-mail address is unique whatever its case."""
 
     email = models.EmailField(_("e-mail address"))
     display_name = models.CharField(_("name"), max_length=120, blank=True, validators=[plain_text])
     time_zone = models.CharField(_("time zone"), max_length=64, default="Europe/Berlin")
     theme = models.CharField(_("theme"), max_length=8, choices=Theme, default=Theme.AUTO)
-
-    objects: ClassVar[UserManager["User"]] = UserManager()
 
     class Meta:
         verbose_name = _("person")

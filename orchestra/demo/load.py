@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from functools import partial
 
 from django.db import transaction
 
@@ -93,17 +94,17 @@ class Teller:
         events: list[tuple[datetime, Callable[[datetime], None]]] = []
         for request in STORY:
             at = self._instant(request)
-            events.append((at, lambda at, request=request: self.order(request, at)))
+            events.append((at, partial(self.order, request)))
             if request.retired_after_days is not None:
                 end = at + timedelta(days=request.retired_after_days)
-                events.append((end, lambda at, request=request: self.retire(request, at)))
+                events.append((end, partial(self.retire, request)))
         for month, follows in ((self.months[2], self.months[1]), (self.months[1], self.months[0])):
             at = month_bounds(follows, ZONE)[0] + CLOSE_AFTER
             # In the first days of a month the last one is still open in life; the demo closes it.
-            events.append((min(at, self.now), lambda at, month=month: self.close(month, at)))
+            events.append((min(at, self.now), partial(self.close, month)))
         for hours, request in ((30, GIVEN_UP), (5, TOO_LARGE), (2, WAITING)):
             at = self.now - timedelta(hours=hours)
-            events.append((at, lambda at, request=request: self.order(request, at)))
+            events.append((at, partial(self.order, request)))
         for at, play in sorted(events, key=lambda event: event[0]):
             if at <= self.now:
                 play(at)
