@@ -20,7 +20,7 @@ from django.views.decorators.http import require_POST
 from inventory.foundation import selectors, services
 from inventory.foundation.choices import Via
 from inventory.foundation.clock import database_now
-from inventory.foundation.context import DEMO_ROLES
+from inventory.foundation.context import DEMO_ROLES, navigation
 from inventory.foundation.filters import AuditFilters, EventFilters, PersonFilters, ProjectFilters
 from inventory.foundation.forms import (
     EditProjectForm,
@@ -331,12 +331,15 @@ class FindPage(PortalPage):
         return self.page({"asked": asked, "places": self.places(asked)})
 
     def places(self, asked: str) -> list[dict[str, Any]]:
-        """Return the lists that exist, each with the address that searches it."""
+        """Return the lists that the viewer may open, each with the address that searches it."""
+        open_to_viewer = {one["url"] for _, shown in navigation(self.request) for one in shown}
         found = []
         for word, _detail, name in FINDABLE:
             try:
                 address = reverse(name)
             except NoReverseMatch:
+                continue
+            if address not in open_to_viewer:
                 continue
             found.append({"word": word, "url": f"{address}?{urlencode({'q': asked})}"})
         return found
