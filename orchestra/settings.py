@@ -176,18 +176,15 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 # Over files nobody reads the answers of remote control, so they would pile up.
 CELERY_WORKER_ENABLE_REMOTE_CONTROL = not CELERY_BROKER_URL.startswith("filesystem://")
 CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "beat" / "schedule")
+# A message that nobody took before the next one is due is dropped.
 CELERY_BEAT_SCHEDULE = {
-    "sweep": {"task": "orchestra.sweep", "schedule": 5.0, "options": {"expires": 5}},
-    "rate-open-periods": {
-        "task": "billing.rate_open_periods",
-        "schedule": 300.0,
-        "options": {"expires": 300},
-    },
-    "expire-orders": {
-        "task": "orchestra.expire_orders",
-        "schedule": 300.0,
-        "options": {"expires": 300},
-    },
+    task: {"task": task, "schedule": seconds, "options": {"expires": seconds}}
+    for task, seconds in (
+        ("orchestra.sweep", 5.0),
+        ("orchestra.retire_ended", 60.0),
+        ("orchestra.expire_orders", 300.0),
+        ("billing.rate_open_periods", 300.0),
+    )
 }
 
 ORCHESTRA_PROVIDERS = {

@@ -10,7 +10,7 @@ from inventory.foundation.choices import Via
 from inventory.foundation.clock import database_now
 from inventory.foundation.trail import Trail, on_trail
 from orchestra import bell, engine
-from orchestra.services import orders
+from orchestra.services import deployments, orders
 
 Sender = object
 
@@ -37,6 +37,13 @@ def expire_orders() -> int:
     """Close the requests that nobody decided on in time."""
     with on_trail(Trail(via=Via.LOOP, label="expiry")):
         return orders.expire_orders(at=database_now())
+
+
+@shared_task(name="orchestra.retire_ended")
+def retire_ended() -> int:
+    """Give back what has reached its agreed end."""
+    with on_trail(Trail(via=Via.LOOP, label="end of term")):
+        return deployments.retire_ended(at=database_now())
 
 
 @worker_ready.connect

@@ -1,13 +1,15 @@
 """Reads about running applications."""
 
-from django.db.models import Count, Q, QuerySet
+from datetime import datetime
+
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 
 from inventory.choices import ResourceStatus
 from inventory.foundation.errors import NotVisible
 from inventory.foundation.models import Project, User
 from inventory.foundation.permissions import Action, projects_where
-from orchestra.choices import DeploymentState, RunState
-from orchestra.models import Deployment, DeploymentResource, Run
+from orchestra.choices import DeploymentState, OrderKind, RunState
+from orchestra.models import Deployment, DeploymentResource, Order, Run
 
 ENDED = (DeploymentState.RETIRED, DeploymentState.FAILED)
 RUN_ENDED = (RunState.SUCCEEDED, RunState.COMPENSATED, RunState.CANCELLED)
@@ -63,6 +65,23 @@ def live_links(deployment: Deployment) -> list[DeploymentResource]:
 def run_in_progress(deployment: Deployment) -> Run | None:
     """Return the run that is changing the application now, if any."""
     return Run.objects.filter(deployment=deployment).exclude(state__in=RUN_ENDED).first()
+
+
+def past_their_end(at: datetime) -> list[Deployment]:
+    """Return the running applications whose agreed end is reached, the oldest first.
+
+    Those that somebody was asked to give back since then are left out: the answer may be no.
+    """
+    asked = Order.objects.filter(
+        deployment=OuterRef("pk"),
+        kind=OrderKind.RETIRE,
+        created_at__gte=OuterRef("lease_end_at"),
+    )
+    return list(
+        Deployment.objects.filter(~Exists(asked), state=DeploymentState.LIVE, lease_end_at__lte=at)
+        .select_related("project__owner")
+        .order_by("lease_end_at", "pk")
+    )
 
 
 def lock_deployment(deployment_id: int) -> Deployment:

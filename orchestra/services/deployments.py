@@ -1,19 +1,27 @@
-"""The verbs of a running application: for now, to give it back."""
+"""The verbs of a running application: to give it back, when asked to or at its agreed end."""
 
+import logging
 from datetime import datetime
 
 from django.db import transaction
 
-from inventory.foundation.errors import Conflict, InvalidInput
+from inventory.foundation.errors import Conflict, DomainError, InvalidInput
 from inventory.foundation.models import User
 from inventory.foundation.permissions import Action, require
 from orchestra.choices import ChangeKind, DeploymentState, OrderKind, OrderState
 from orchestra.models import Deployment, Order
-from orchestra.selectors.deployments import live_links, lock_deployment, run_in_progress
+from orchestra.selectors.deployments import (
+    live_links,
+    lock_deployment,
+    past_their_end,
+    run_in_progress,
+)
 from orchestra.selectors.orders import open_retirement
 from orchestra.services.approvals import settle
 from orchestra.services.order_states import clean_reason, emit, move, record
 from orchestra.services.plans import write_retirement
+
+logger = logging.getLogger(__name__)
 
 
 class Busy(Conflict):
@@ -89,3 +97,27 @@ def request_retirement(
     emit(order, "planned", at=at, plan=plan)
     settle(order=order, plan=plan, actor=requester, at=at, effective_at=effective_at)
     return order
+
+
+def retire_ended(*, at: datetime) -> int:
+    """Give back every application whose agreed end is reached; return how many were asked for.
+
+    The project's owner is the requester, since the end was agreed with the request. One that is
+    being changed just now waits for the next call; one that cannot be given back stops no other.
+    """
+    asked = 0
+    for deployment in past_their_end(at):
+        try:
+            request_retirement(
+                deployment=deployment,
+                requester=deployment.project.owner,
+                business_reason="Its agreed end is reached.",
+                at=at,
+            )
+        except Busy:
+            continue
+        except DomainError as error:
+            logger.warning("%s is past its end: %s", deployment, error.message)
+            continue
+        asked += 1
+    return asked
