@@ -32,7 +32,7 @@ doctor: env ## Say what stands in the way of a start
 	@$(MANAGE) doctor
 
 test: env ## Run all tests
-	@$(MANAGE) embedded run $(BIN)/pytest -n $(PYTEST_WORKERS)
+	@$(MANAGE) embedded run $(BIN)/pytest -n $(PYTEST_WORKERS) --dist loadgroup
 
 drill: env ## Run the drills alone: real processes are killed and restarted
 	@$(MANAGE) embedded run $(BIN)/pytest -m drill

@@ -13,7 +13,7 @@ from orchestra.demo import PEOPLE
 from tests.journeys.axe import accessibility_findings, sideways
 from tests.journeys.conftest import Enter
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("street")]
 
 # Pages that show much in one state and little in another are looked at more than once.
 LOOKS = {"orchestra:request": 6, "orchestra:run": 3, "orchestra:application": 2}

@@ -13,7 +13,7 @@ from playwright.sync_api import Page, expect
 from tests.journeys.axe import assert_accessible
 from tests.journeys.conftest import Enter, Street, Visitor
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("street")]
 VALIDATOR = Path(__file__).resolve().parents[3] / "shared" / "tools" / "focus_1_2.sh"
 VALIDATOR_HOME = Path.home() / ".cache" / "focus-validator-venv"
 DELIVERED_MS = 90_000
