@@ -1,7 +1,7 @@
 # ruff: noqa: ARG002 - the signatures are Django's
 """The desk of finance: configuration goes through the services, the ledger is only shown."""
 
-from typing import Any, cast
+from typing import Any
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
@@ -40,42 +40,13 @@ from billing.services import (
     save_sku,
     set_sku_traits,
 )
+from inventory.foundation.admin import KeptAdmin, ReadOnlyAdmin, person
 from inventory.foundation.clock import database_now
 from inventory.foundation.errors import DomainError
-from inventory.foundation.models import User
-
-
-def person(request: HttpRequest) -> User:
-    """Return who is at the desk; the admin lets nobody in who has not signed in."""
-    return cast("User", request.user)
-
-
-class Kept(admin.ModelAdmin):
-    """Rows that charges may refer to: they are changed or run out, never deleted."""
-
-    actions: Any = None
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Refuse."""
-        return False
-
-
-class ReadOnly(Kept):
-    """Rows that only the services write."""
-
-    show_full_result_count = False
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """Refuse."""
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Refuse."""
-        return False
 
 
 @admin.register(IssuingEntity)
-class IssuingEntityAdmin(Kept):
+class IssuingEntityAdmin(KeptAdmin):
     """Who issues statements and invoices."""
 
     list_display = ("name", "zone", "currency", "rounding", "grace_days", "auto_issue")
@@ -86,7 +57,7 @@ class IssuingEntityAdmin(Kept):
 
 
 @admin.register(BillingAccount)
-class BillingAccountAdmin(Kept):
+class BillingAccountAdmin(KeptAdmin):
     """Who receives them."""
 
     list_display = ("code", "name", "organisation", "entity", "kind", "mode", "is_active")
@@ -102,7 +73,7 @@ class BillingAccountAdmin(Kept):
 
 
 @admin.register(ProjectBilling)
-class ProjectBillingAdmin(Kept):
+class ProjectBillingAdmin(KeptAdmin):
     """Who pays for a project since when; a change is a new row from an instant on."""
 
     list_display = ("project", "account", "during")
@@ -128,7 +99,7 @@ class ProjectBillingAdmin(Kept):
 
 
 @admin.register(Budget)
-class BudgetAdmin(Kept):
+class BudgetAdmin(KeptAdmin):
     """What may be spent; a change makes the next version."""
 
     list_display = ("name", "account", "project", "during", "amount", "currency", "version")
@@ -147,7 +118,7 @@ class BudgetAdmin(Kept):
 
 
 @admin.register(Meter)
-class MeterAdmin(Kept):
+class MeterAdmin(KeptAdmin):
     """What is counted."""
 
     list_display = ("name", "label", "source", "resource_class", "unit", "scale", "aggregation")
@@ -161,7 +132,7 @@ class MeterAdmin(Kept):
 
 
 @admin.register(Sku)
-class SkuAdmin(Kept):
+class SkuAdmin(KeptAdmin):
     """Price items."""
 
     list_display = ("code", "name", "meter", "resource_kind", "base", "pricing_unit", "is_active")
@@ -185,7 +156,7 @@ class SkuAdmin(Kept):
 
 
 @admin.register(PriceBook)
-class PriceBookAdmin(Kept):
+class PriceBookAdmin(KeptAdmin):
     """Price lists: drafts may change; somebody other than who prepared one releases it."""
 
     list_display = ("name", "entity", "currency", "status", "is_default", "prepared_by")
@@ -259,7 +230,7 @@ class SkuPriceAdmin(admin.ModelAdmin):
 
 
 @admin.register(UsageKey)
-class UsageKeyAdmin(ReadOnly):
+class UsageKeyAdmin(ReadOnlyAdmin):
     """Which events were received."""
 
     list_display = ("source", "event_id", "received_at")
@@ -267,7 +238,7 @@ class UsageKeyAdmin(ReadOnly):
 
 
 @admin.register(UsageRecord)
-class UsageRecordAdmin(ReadOnly):
+class UsageRecordAdmin(ReadOnlyAdmin):
     """What was used."""
 
     list_display = ("meter", "project", "resource", "usage_start", "usage_end", "amount")
@@ -276,7 +247,7 @@ class UsageRecordAdmin(ReadOnly):
 
 
 @admin.register(BillingPeriod)
-class BillingPeriodAdmin(ReadOnly):
+class BillingPeriodAdmin(ReadOnlyAdmin):
     """Months of accounts."""
 
     list_display = ("account", "month", "state", "rating_run", "rated_to", "closed_at", "failure")
@@ -285,7 +256,7 @@ class BillingPeriodAdmin(ReadOnly):
 
 
 @admin.register(Charge)
-class ChargeAdmin(ReadOnly):
+class ChargeAdmin(ReadOnlyAdmin):
     """The ledger."""
 
     list_display = ("description", "project", "charge_start", "charge_end", "billed_cost")
@@ -311,7 +282,7 @@ class InvoiceLineInline(admin.TabularInline):
 
 
 @admin.register(Invoice)
-class InvoiceAdmin(ReadOnly):
+class InvoiceAdmin(ReadOnlyAdmin):
     """Statements and invoices."""
 
     list_display = ("number", "account", "period", "kind", "state", "total", "currency")
@@ -322,7 +293,7 @@ class InvoiceAdmin(ReadOnly):
 
 
 @admin.register(InvoiceSeries)
-class InvoiceSeriesAdmin(ReadOnly):
+class InvoiceSeriesAdmin(ReadOnlyAdmin):
     """The counters of document numbers."""
 
     list_display = ("prefix", "entity", "kind", "last_number")
@@ -330,7 +301,7 @@ class InvoiceSeriesAdmin(ReadOnly):
 
 
 @admin.register(BillingExport)
-class BillingExportAdmin(ReadOnly):
+class BillingExportAdmin(ReadOnlyAdmin):
     """Files that were written."""
 
     list_display = ("format", "month", "is_final", "rows", "sha256", "created_at")

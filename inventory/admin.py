@@ -2,7 +2,7 @@
 """The operator's desk: configuration goes through the services, what they own is only shown."""
 
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any
 
 from django import forms
 from django.contrib import admin
@@ -10,8 +10,8 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from inventory.choices import ProviderState
+from inventory.foundation.admin import KeptAdmin, ReadOnlyAdmin, person
 from inventory.foundation.clock import database_now
-from inventory.foundation.models import User
 from inventory.models import (
     Aggregate,
     Allocation,
@@ -39,33 +39,8 @@ from inventory.services import (
 )
 
 
-def person(request: HttpRequest) -> User:
-    """Return who is at the desk; the admin lets nobody in who has not signed in."""
-    return cast("User", request.user)
-
-
-class Kept(admin.ModelAdmin):
-    """Rows that others may refer to: they are changed or retired, not deleted."""
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Refuse."""
-        return False
-
-
-class ReadOnly(Kept):
-    """Rows that only the services write."""
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """Refuse."""
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Refuse."""
-        return False
-
-
 @admin.register(Pool)
-class PoolAdmin(Kept):
+class PoolAdmin(KeptAdmin):
     """Pools."""
 
     list_display = ("name", "organisation", "region", "zone", "spare_hosts", "is_open")
@@ -79,7 +54,7 @@ class PoolAdmin(Kept):
 
 
 @admin.register(ResourceProvider)
-class ResourceProviderAdmin(Kept):
+class ResourceProviderAdmin(KeptAdmin):
     """Hosts, storage and devices. Where one stands is fixed once it is made."""
 
     list_display = ("name", "pool", "parent", "state", "is_sharing")
@@ -217,7 +192,7 @@ class QuotaAdmin(admin.ModelAdmin):
         remove_quota(quota=obj, at=database_now(), actor=person(request))
 
 
-class WordAdmin(Kept):
+class WordAdmin(KeptAdmin):
     """Kinds of capacity, properties and groups."""
 
     search_fields = ("name",)
@@ -260,7 +235,7 @@ class AggregateAdmin(WordAdmin):
 
 
 @admin.register(CapacitySpan)
-class CapacitySpanAdmin(ReadOnly):
+class CapacitySpanAdmin(ReadOnlyAdmin):
     """What is used when."""
 
     list_display = ("inventory", "during", "used", "capacity", "shortfall")
@@ -269,7 +244,7 @@ class CapacitySpanAdmin(ReadOnly):
 
 
 @admin.register(Resource)
-class ResourceAdmin(ReadOnly):
+class ResourceAdmin(ReadOnlyAdmin):
     """What projects hold."""
 
     list_display = ("name", "project", "pool", "kind", "status", "provider", "delivered_at")
@@ -279,7 +254,7 @@ class ResourceAdmin(ReadOnly):
 
 
 @admin.register(ResourceState)
-class ResourceStateAdmin(ReadOnly):
+class ResourceStateAdmin(ReadOnlyAdmin):
     """In which state a resource was, and when."""
 
     list_display = ("resource", "state", "during")
@@ -288,7 +263,7 @@ class ResourceStateAdmin(ReadOnly):
 
 
 @admin.register(Allocation)
-class AllocationAdmin(ReadOnly):
+class AllocationAdmin(ReadOnlyAdmin):
     """What is held of what, from whom, and when."""
 
     list_display = (
