@@ -46,7 +46,6 @@ class Service:
     name: str
     category: str
     summary: str
-    kind: str
     resources: dict[str, int]
     disk: tuple[int, int, int]
     hourly: str
@@ -59,7 +58,6 @@ SERVICES = (
         "Linux S",
         "Machines",
         "A small Linux machine for tests and helpers.",
-        "vm.linux.s",
         {"VCPU": 2, "MEMORY_MB": 8192},
         (20, 500, 50),
         "0.056",
@@ -70,7 +68,6 @@ SERVICES = (
         "Linux M",
         "Machines",
         "The machine most applications run on.",
-        "vm.linux.m",
         {"VCPU": 4, "MEMORY_MB": 16384},
         (20, 1000, 100),
         "0.112",
@@ -81,7 +78,6 @@ SERVICES = (
         "Linux L",
         "Machines",
         "A large machine for heavy work.",
-        "vm.linux.l",
         {"VCPU": 8, "MEMORY_MB": 32768},
         (50, 2000, 200),
         "0.224",
@@ -92,7 +88,6 @@ SERVICES = (
         "Database M",
         "Databases",
         "A machine with much memory, laid out for a database.",
-        "vm.database.m",
         {"VCPU": 4, "MEMORY_MB": 32768},
         (100, 4000, 500),
         "0.198",
@@ -103,7 +98,6 @@ SERVICES = (
         "Shared volume",
         "Storage",
         "Storage on the array, for several machines.",
-        "storage.volume",
         {},
         (10, 10000, 500),
         "0",
@@ -207,7 +201,7 @@ def _make_catalogue(company: Company, pool: Pool, at: datetime) -> None:
         )
         version = draft_version(
             offering=offering,
-            resource_kind=service.kind,
+            resource_kind=service.name,
             resources=service.resources,
             pools=[pool],
             parameters=_choices(service),
@@ -231,7 +225,7 @@ def _choices(service: Service) -> dict[str, Any]:
             "x-resource-class": "DISK_GB",
         }
     }
-    if service.kind.startswith("vm."):
+    if service.hourly != "0":
         properties["image"] = {
             "type": "string",
             "title": "Image",
@@ -290,7 +284,7 @@ def _make_money(company: Company, at: datetime, prices_from: datetime, year: dat
             code=service.slug,
             name=service.name,
             meter=machines,
-            resource_kind=service.kind,
+            resource_kind=service.name,
             service_name=service.category,
             pricing_unit="Hours",
         )
