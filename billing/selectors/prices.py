@@ -59,6 +59,12 @@ class PricedSku:
         """Say whether the item is for this kind and asks for no property it lacks."""
         return self.sku.resource_kind in ("", kind) and self.traits <= set(traits)
 
+    def has_ended(self, at: datetime) -> bool:
+        """Say whether none of its prices holds at the instant or after it."""
+        return all(
+            price.end is not None and price.end <= at for price in (*self.listed, *self.contracted)
+        )
+
     @property
     def rank(self) -> tuple[bool, int, str]:
         """Sort key: the item that names kind and most properties comes first."""
@@ -224,15 +230,17 @@ def price_table(*, account: BillingAccount, start: datetime, end: datetime) -> P
     """Read the price items and the prices that hold for the account in [start, end): 3 queries.
 
     List prices stand in the default published book of the entity and currency; the account's own
-    prices in any published book of both, the one released last first.
+    prices in any published book of both, the one released last first. An item whose prices have
+    all ended before comes after those of its meter that have one, so that what only it would charge
+    is named as without a price, and not given away.
     """
     rows = (
-        SkuPrice.objects.filter(
+        SkuPrice.objects.exclude(during__fully_gt=(start, end))
+        .filter(
             Q(account=None, book__is_default=True) | Q(account=account),
             book__entity=account.entity,
             book__currency=account.currency,
             book__status=BookStatus.PUBLISHED,
-            during__overlap=(start, end),
         )
         .select_related("book")
         .order_by("sku_id", "-book__released_at", "during", "id")
@@ -257,7 +265,7 @@ def price_table(*, account: BillingAccount, start: datetime, end: datetime) -> P
             )
             for sku in skus
         ),
-        key=lambda item: item.rank,
+        key=lambda item: (item.has_ended(start), *item.rank),
     )
     by_meter: dict[int, list[PricedSku]] = {}
     for item in items:

@@ -148,6 +148,38 @@ def test_what_has_no_price_is_named_and_the_rest_is_rated(
     assert Invoice.objects.count() == 0
 
 
+def test_a_price_that_ran_out_is_named_though_other_items_are_priced(
+    three: None, money: Money
+) -> None:
+    money.storage_price.during = (FIRST_PRICES, berlin(2026, 2, 1))
+    money.storage_price.save()
+
+    rate_period(account=money.account, month=JANUARY, at=AFTER)
+    period = rate_period(account=money.account, month=FEBRUARY, at=AFTER)
+
+    assert period.failure.startswith("“Block storage” has no price at 01 February 2026 00:00")
+    assert {charge.sku for charge in period.charges.all()} == {money.machine}
+
+
+def test_an_item_that_ran_out_leaves_its_place_to_the_next(three: None, money: Money) -> None:
+    money.storage_price.during = (FIRST_PRICES, berlin(2026, 2, 1))
+    money.storage_price.save()
+    successor = Sku.objects.create(
+        code="block-storage-2",
+        name="Block storage 2",
+        meter=money.storage.meter,
+        base=money.storage.base,
+        service_name="Block storage",
+        pricing_unit="GiB-Months",
+    )
+    make_price(money.book, successor, "0.09", start=berlin(2026, 2, 1))
+
+    period = rate_period(account=money.account, month=FEBRUARY, at=AFTER)
+
+    assert period.failure == ""
+    assert {charge.sku for charge in period.charges.all()} == {money.machine, successor}
+
+
 def test_close_of_january(three: None, money: Money, finance: User) -> None:
     (result,) = close_period(month=JANUARY, at=AFTER, actor=finance)
 
