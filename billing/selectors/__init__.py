@@ -1,7 +1,7 @@
 """Reads of the house of money, by noun; import them from here."""
 
 from billing.selectors.accounts import account_of, visible_accounts
-from billing.selectors.budgets import BudgetState, budget_state
+from billing.selectors.budgets import BudgetState, budget_state, lock_budgets
 from billing.selectors.charges import CostRow, costs_by, visible_charges, visible_invoices
 from billing.selectors.explanations import Derivation, Explanation, explain, explain_all
 from billing.selectors.prices import NoAccount, NoPrice
@@ -30,6 +30,7 @@ __all__ = [
     "costs_by",
     "explain",
     "explain_all",
+    "lock_budgets",
     "number_gaps",
     "quote",
     "reconcile",

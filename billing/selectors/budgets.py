@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from django.db.models import Q, Sum
+from django.db.models import Q, QuerySet, Sum
 
 from billing import pricing
 from billing.choices import PeriodState
@@ -45,15 +45,30 @@ def budget_state(*, project: Project, at: datetime) -> BudgetState | None:
     account = account_of(project=project, at=at)
     if account is None:
         return None
+    states = [_state(budget, account, at) for budget in _budgets_of(project, account, at)]
+    return min(states, key=lambda state: (state.free, state.budget.pk), default=None)
+
+
+def lock_budgets(*, project: Project, at: datetime) -> list[Budget]:
+    """Lock the budgets that bind the project, in primary-key order, before they are asked.
+
+    Until the caller's transaction ends nobody else takes from them, so two decisions cannot both
+    spend what is left.
+    """
+    account = account_of(project=project, at=at)
+    if account is None:
+        return []
+    return list(_budgets_of(project, account, at).select_for_update(of=("self",), no_key=True))
+
+
+def _budgets_of(project: Project, account: BillingAccount, at: datetime) -> QuerySet[Budget]:
     today = at.astimezone(zone_named(account.entity.zone)).date()
-    budgets = Budget.objects.filter(
+    return Budget.objects.filter(
         Q(project=project) | Q(project=None),
         account=account,
         is_current=True,
         during__contains=today,
-    )
-    states = [_state(budget, account, at) for budget in budgets.order_by("pk")]
-    return min(states, key=lambda state: (state.free, state.budget.pk), default=None)
+    ).order_by("pk")
 
 
 def _state(budget: Budget, account: BillingAccount, at: datetime) -> BudgetState:

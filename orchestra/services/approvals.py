@@ -7,7 +7,7 @@ from decimal import Decimal
 from django.db import IntegrityError, transaction
 
 from billing.choices import BudgetAction
-from billing.selectors import QuoteLine, budget_state, quote
+from billing.selectors import QuoteLine, budget_state, lock_budgets, quote
 from inventory.foundation.choices import ProjectStatus, Via
 from inventory.foundation.errors import Conflict, Forbidden, InvalidInput, StaleEdit
 from inventory.foundation.models import User
@@ -238,9 +238,13 @@ def _require_requester(order: Order) -> None:
 
 
 def _require_budget(order: Order, plan: Plan, at: datetime) -> None:
+    """Refuse what a blocking budget cannot carry; nobody else takes from it meanwhile."""
     cost = _cost(plan)
+    if not cost:
+        return
+    lock_budgets(project=order.project, at=at)
     budget = budget_state(project=order.project, at=at)
-    if not cost or budget is None or budget.action != BudgetAction.BLOCK:
+    if budget is None or budget.action != BudgetAction.BLOCK:
         return
     reason = policies.budget_reason(budget=budget, cost=cost, currency=plan.currency)
     if reason:

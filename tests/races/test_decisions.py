@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from django.db import connection
 
+from billing.choices import BudgetAction
+from billing.models import Budget
 from inventory.foundation.choices import Role
 from inventory.foundation.errors import DomainError
 from inventory.foundation.models import Organisation, Project, User
@@ -95,3 +97,13 @@ def test_cancel_and_approve_at_once_leave_one_truth(
         assert (order.state, Run.objects.count()) == (OrderState.CANCELLED, 0)
     else:
         assert Run.objects.get().desired_state == "cancel"
+
+
+def test_two_requests_and_a_budget_for_one(world: tuple[Catalogue, User, list[User]]) -> None:
+    catalogue, member, (owner, deputy) = world
+    first = waiting(catalogue, member)
+    second = waiting(catalogue, member, name="shop")
+    Budget.objects.update(amount="900.00", action=BudgetAction.BLOCK)
+    answers = together(lambda: approve(first, owner), lambda: approve(second, deputy))
+    assert sorted(type(answer).__name__ for answer in answers) == ["Approval", "BudgetExceeded"]
+    assert Run.objects.count() == 1
