@@ -19,12 +19,7 @@ from billing.selectors.accounts import lock_billings
 from inventory.foundation.errors import Conflict, InvalidInput, NotVisible
 from inventory.foundation.models import Organisation, Project, User
 from inventory.foundation.periods import zone_named
-from inventory.foundation.permissions import (
-    Action,
-    organisations_where,
-    refusal,
-    require_anywhere,
-)
+from inventory.foundation.permissions import Action, organisations_where, refusal
 from inventory.foundation.trail import record_audit
 
 
@@ -37,7 +32,7 @@ class AlreadyCharged(Conflict):
 
 def save_entity(*, entity: IssuingEntity, at: datetime, actor: User) -> IssuingEntity:
     """Create or change an issuing entity; with charges, zone and currency stay as they are."""
-    require_anywhere(actor, Action.MONEY_MANAGE)
+    require_issuer(actor=actor, entity=entity)
     zone_named(entity.zone)
     with transaction.atomic():
         is_new = entity.pk is None
@@ -59,6 +54,7 @@ def save_entity(*, entity: IssuingEntity, at: datetime, actor: User) -> IssuingE
 def save_account(*, account: BillingAccount, at: datetime, actor: User) -> BillingAccount:
     """Create or change a paying account; with charges, entity and currency stay as they are."""
     _require(actor, account.organisation)
+    require_issuer(actor=actor, entity=account.entity)
     with transaction.atomic():
         is_new = account.pk is None
         if not is_new:
@@ -164,6 +160,19 @@ def save_budget(*, budget: Budget, at: datetime, actor: User) -> Budget:
             changes={"amount": [str(before.amount) if before else "", str(budget.amount)]},
         )
     return budget
+
+
+def require_issuer(*, actor: User, entity: IssuingEntity) -> None:
+    """Refuse who does not manage the money of every organisation that the entity bills.
+
+    Its price lists and its time zone hold for all of them. A role in one project is not enough.
+    """
+    allowed = organisations_where(actor, Action.MONEY_MANAGE)
+    billed = set()
+    if entity.pk is not None:
+        billed = set(entity.accounts.values_list("organisation_id", flat=True))
+    if not allowed or not billed <= allowed:
+        raise refusal(Action.MONEY_MANAGE)
 
 
 def _require(actor: User, organisation: Organisation) -> None:

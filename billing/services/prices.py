@@ -19,6 +19,7 @@ from billing.choices import (
 )
 from billing.models import BillingAccount, BillingPeriod, Meter, PriceBook, Sku, SkuPrice
 from billing.selectors.prices import lock_book, lock_prices
+from billing.services.accounts import require_issuer
 from inventory.foundation.errors import Conflict, Forbidden, InvalidInput
 from inventory.foundation.models import User
 from inventory.foundation.permissions import Action, require_anywhere
@@ -49,13 +50,13 @@ class PriceRefused(InvalidInput):
 
 def save_price_book(*, book: PriceBook, at: datetime, actor: User) -> PriceBook:
     """Create or change a draft; whoever creates it is who prepared it. Raises BookInForce."""
-    require_anywhere(actor, Action.MONEY_MANAGE)
+    require_issuer(actor=actor, entity=book.entity)
     with transaction.atomic():
         is_new = book.pk is None
         if is_new:
             book.prepared_by, book.status = actor, BookStatus.DRAFT
         else:
-            _refuse_in_force(lock_book(pk=book.pk))
+            _lock_draft(pk=book.pk, actor=actor)
         book.full_clean()
         book.save()
         _audit("create.price_book" if is_new else "edit.price_book", book, at, actor)
@@ -64,11 +65,10 @@ def save_price_book(*, book: PriceBook, at: datetime, actor: User) -> PriceBook:
 
 def save_price(*, price: SkuPrice, at: datetime, actor: User) -> SkuPrice:
     """Create or change a price of a draft. Raises BookInForce, PriceRefused."""
-    require_anywhere(actor, Action.MONEY_MANAGE)
     with transaction.atomic():
-        _refuse_in_force(lock_book(pk=price.book_id))
+        _lock_draft(pk=price.book_id, actor=actor)
         if price.pk is not None:
-            _refuse_in_force(lock_book(pk=SkuPrice.objects.get(pk=price.pk).book_id))
+            _lock_draft(pk=SkuPrice.objects.get(pk=price.pk).book_id, actor=actor)
         _refuse_price(price)
         is_new = price.pk is None
         price.full_clean()
@@ -79,9 +79,8 @@ def save_price(*, price: SkuPrice, at: datetime, actor: User) -> SkuPrice:
 
 def remove_price(*, price: SkuPrice, at: datetime, actor: User) -> None:
     """Take a price out of a draft. Raises BookInForce."""
-    require_anywhere(actor, Action.MONEY_MANAGE)
     with transaction.atomic():
-        _refuse_in_force(lock_book(pk=price.book_id))
+        _lock_draft(pk=price.book_id, actor=actor)
         _audit("remove.price", price, at, actor)
         price.delete()
 
@@ -94,9 +93,9 @@ def publish_price_book(
     `is_default` makes it the list of its entity and currency; there is one, and its prices change
     by `change_price`. Raises TwoPeople when the actor prepared it, PriceRefused, Conflict.
     """
-    require_anywhere(actor, Action.MONEY_MANAGE)
     with transaction.atomic():
         fresh = lock_book(pk=book.pk)
+        require_issuer(actor=actor, entity=fresh.entity)
         if fresh.status == BookStatus.PUBLISHED:
             return fresh
         if fresh.prepared_by_id == actor.pk:
@@ -143,7 +142,7 @@ def change_price(
     account of the entity has closed. Raises TwoPeople, PriceRefused.
     """
     for person in (prepared_by, released_by):
-        require_anywhere(person, Action.MONEY_MANAGE)
+        require_issuer(actor=person, entity=book.entity)
     if prepared_by.pk == released_by.pk:
         message = "A price is prepared by one person and released by another."
         raise TwoPeople(message)
@@ -260,6 +259,13 @@ def set_sku_traits(*, sku: Sku, traits: Sequence[Trait], at: datetime, actor: Us
             actor=actor,
             changes={"traits": [before, after]},
         )
+
+
+def _lock_draft(*, pk: int, actor: User) -> None:
+    """Lock a price list that the actor may change, and that is not in force."""
+    book = lock_book(pk=pk)
+    require_issuer(actor=actor, entity=book.entity)
+    _refuse_in_force(book)
 
 
 def _refuse_in_force(book: PriceBook) -> None:

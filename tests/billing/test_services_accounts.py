@@ -14,10 +14,12 @@ from billing.services import (
     save_budget,
     save_entity,
 )
+from inventory.foundation.choices import Role
 from inventory.foundation.errors import Forbidden, InvalidInput, NotVisible
-from inventory.foundation.models import Project, User
+from inventory.foundation.models import Organisation, Project, User
 from inventory.models import ResourceProvider
 from tests.billing.world import Money, berlin, make_account, make_budget, make_machine
+from tests.cast import grant, make_user
 
 AT = berlin(2026, 1, 5)
 MOVE = berlin(2026, 2, 1)
@@ -52,6 +54,19 @@ def test_only_finance_and_strangers_see_nothing(
         assign_account(project=project, account=money.account, from_at=AT, at=AT, actor=auditor)
     with pytest.raises(NotVisible):
         save_account(account=money.account, at=AT, actor=stranger)
+
+
+def test_finance_of_elsewhere_leaves_the_issuer_alone(money: Money) -> None:
+    elsewhere = Organisation.objects.create(name="Elsewhere", slug="elsewhere")
+    foreign = make_user("gerd", elsewhere)
+    grant(foreign, Role.FINANCE, organisation=elsewhere)
+
+    money.entity.auto_issue = False
+    with pytest.raises(Forbidden):
+        save_entity(entity=money.entity, at=AT, actor=foreign)
+    account = BillingAccount(entity=money.entity, organisation=elsewhere, code="new", name="New")
+    with pytest.raises(Forbidden):
+        save_account(account=account, at=AT, actor=foreign)
 
 
 def test_what_charges_depend_on_stays(

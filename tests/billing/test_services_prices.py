@@ -21,10 +21,12 @@ from billing.services import (
     save_price_book,
     save_sku,
 )
+from inventory.foundation.choices import Role
 from inventory.foundation.errors import Forbidden
-from inventory.foundation.models import AuditEvent, Project, User
+from inventory.foundation.models import AuditEvent, Organisation, Project, User
 from inventory.models import ResourceProvider
 from tests.billing.world import FIRST_PRICES, LINUX_M, Money, berlin, make_machine, make_price
+from tests.cast import grant, make_user
 
 AT = berlin(2026, 1, 5)
 
@@ -185,6 +187,32 @@ def test_a_change_needs_two_and_an_open_month(
             released_by=second_finance,
             account=money.account,
         )
+
+
+def test_finance_of_elsewhere_changes_no_price(
+    money: Money, draft: PriceBook, project: Project, second_finance: User
+) -> None:
+    elsewhere = Organisation.objects.create(name="Elsewhere", slug="elsewhere")
+    foreign, other = (make_user(name, elsewhere) for name in ("gerd", "hanna"))
+    grant(foreign, Role.FINANCE, organisation=elsewhere)
+    grant(other, Role.FINANCE, project=project)
+
+    for prepared_by, released_by in ((foreign, second_finance), (second_finance, other)):
+        with pytest.raises(Forbidden):
+            change_price(
+                book=money.book,
+                sku=money.machine,
+                unit_price=Decimal("0.001"),
+                from_at=berlin(2026, 1, 20),
+                at=AT,
+                prepared_by=prepared_by,
+                released_by=released_by,
+            )
+    with pytest.raises(Forbidden):
+        save_price(price=draft.prices.get(), at=AT, actor=foreign)
+    with pytest.raises(Forbidden):
+        publish_price_book(book=draft, at=AT, actor=foreign)
+    assert SkuPrice.objects.filter(book=money.book).count() == 2
 
 
 def test_a_charged_item_keeps_its_meaning(
