@@ -1,6 +1,6 @@
 """Who pays for what, and since when."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -80,4 +80,16 @@ def lock_billings(*, project: Project) -> list[ProjectBilling]:
         .select_related("account")
         .order_by("pk")
         .select_for_update(of=("self",))
+    )
+
+
+def lock_accounts(*, ids: Collection[int]) -> list[BillingAccount]:
+    """Lock accounts in primary-key order, so that none closes a month while what it pays changes.
+
+    Charges and periods may be added meanwhile (NO KEY).
+    """
+    return list(
+        BillingAccount.objects.filter(pk__in=ids)
+        .order_by("pk")
+        .select_for_update(of=("self",), no_key=True)
     )

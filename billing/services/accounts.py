@@ -15,7 +15,7 @@ from billing.models import (
     IssuingEntity,
     ProjectBilling,
 )
-from billing.selectors.accounts import lock_billings
+from billing.selectors.accounts import lock_accounts, lock_billings
 from inventory.foundation.errors import Conflict, InvalidInput, NotVisible
 from inventory.foundation.models import Organisation, Project, User
 from inventory.foundation.periods import zone_named
@@ -99,6 +99,7 @@ def assign_account(
         if old is not None and old.account_id == account.pk:
             return old
         concerned = {account.pk} | ({old.account_id} if old else set())
+        lock_accounts(ids=concerned)
         closed_to = BillingPeriod.objects.filter(
             account__in=concerned, state=PeriodState.CLOSED
         ).aggregate(last=Max("end_at"))["last"]

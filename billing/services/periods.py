@@ -19,6 +19,7 @@ from billing.models import (
     InvoiceLine,
     InvoiceSeries,
 )
+from billing.selectors.accounts import lock_accounts
 from billing.selectors.periods import lock_period, lock_series, open_before
 from billing.selectors.statements import line_groups, printed_amounts
 from billing.services.rating import freeze_usage, open_months, open_period, rate_locked
@@ -187,6 +188,7 @@ def _close_or_say_why(
 
 @transaction.atomic
 def _close(account: BillingAccount, month: date, at: datetime, actor: User | None) -> CloseResult:
+    lock_accounts(ids={account.pk})
     period = lock_period(account=account, month=month)
     if period.state == PeriodState.CLOSED:
         return CloseResult(account=account, invoice=_document_of(period), was_closed=True)

@@ -1,20 +1,36 @@
 """Two people close the same month at once, and somebody rates meanwhile."""
 
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
-from threading import Barrier
+from threading import Barrier, Event
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 
 from billing.choices import PeriodState
-from billing.models import BillingPeriod, Charge, Invoice, InvoiceSeries, UsageKey, UsageRecord
+from billing.models import (
+    BillingAccount,
+    BillingPeriod,
+    Charge,
+    Invoice,
+    InvoiceSeries,
+    UsageKey,
+    UsageRecord,
+)
 from billing.selectors import number_gaps, reconcile
-from billing.services import CloseResult, close_period, rate_open_periods, record_usage
+from billing.services import (
+    AlreadyCharged,
+    CloseResult,
+    assign_account,
+    close_period,
+    rate_open_periods,
+    record_usage,
+)
 from inventory.foundation.choices import Role
-from inventory.foundation.models import Organisation, Project
+from inventory.foundation.models import Organisation, Project, User
 from tests.billing.world import (
     FIRST_PRICES,
     Money,
@@ -153,3 +169,32 @@ def test_the_same_event_from_two_senders_counts_once(money: Money) -> None:
     assert sorted(set(verdicts)) == ["duplicate", "recorded"]
     assert verdicts.count("recorded") == 50
     assert UsageKey.objects.count() == UsageRecord.objects.count() == 50
+
+
+def test_nobody_pays_from_inside_a_month_that_is_being_closed(money: Money) -> None:
+    finance = User.objects.get(username="fiona")
+    project = Project.objects.get(slug="project-0")
+    other = BillingAccount.objects.get(code="account-1")
+    is_rated = Event()
+
+    def close() -> None:
+        with transaction.atomic():
+            (closed,) = close_period(month=JANUARY, at=AFTER, actor=finance, account=money.account)
+            assert closed.error == ""
+            is_rated.set()
+            time.sleep(0.5)
+
+    def move() -> None:
+        is_rated.wait(timeout=30)
+        with pytest.raises(AlreadyCharged, match="are closed"):
+            assign_account(
+                project=project,
+                account=other,
+                from_at=berlin(2026, 1, 20),
+                at=AFTER,
+                actor=finance,
+            )
+
+    at_once((close, {}), (move, {}))
+    close_period(month=JANUARY, at=AFTER, actor=finance)
+    assert Charge.objects.filter(project=project).values("account").distinct().count() == 1
