@@ -51,10 +51,7 @@ def _admit(run: Run) -> bool:
     at = business_time(run)
     refusal = refusal_of(run=run, at=at)
     if refusal is None:
-        if run.action != OrderKind.RETIRE:
-            usual = timedelta(minutes=run.deployment.offering_version.minutes_to_deliver)
-            run.deadline_at = database_now() + max(SHORTEST_DEADLINE, PATIENCE * usual)
-            run.save(update_fields=["deadline_at"])
+        set_deadline(run)
         move_run(run=run, to=RunState.RUNNING, at=at)
         return True
     if refusal.for_good:
@@ -66,6 +63,15 @@ def _admit(run: Run) -> bool:
         run.save(update_fields=["reason"])
         tell(run=run, message=refusal.reason, at=at)
     return False
+
+
+def set_deadline(run: Run) -> None:
+    """Give a locked run its time, from now on; what gives back has no deadline."""
+    if run.action == OrderKind.RETIRE:
+        return
+    usual = timedelta(minutes=run.deployment.offering_version.minutes_to_deliver)
+    run.deadline_at = database_now() + max(SHORTEST_DEADLINE, PATIENCE * usual)
+    run.save(update_fields=["deadline_at"])
 
 
 def refusal_of(*, run: Run, at: datetime) -> Refusal | None:

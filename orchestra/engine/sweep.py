@@ -9,7 +9,7 @@ from inventory.foundation.choices import Via
 from inventory.foundation.clock import database_now
 from inventory.foundation.trail import Trail, on_trail
 from inventory.services import expire_reservations
-from orchestra.choices import RunState
+from orchestra.choices import DesiredState, RunState
 from orchestra.engine.claim import show_life
 from orchestra.engine.compensate import begin_compensation
 from orchestra.engine.story import business_time
@@ -45,7 +45,8 @@ def sweep(*, worker: str) -> SweepReport:
 @transaction.atomic
 def _undo_overdue(run_id: int) -> bool:
     run = lock_run(run_id)
-    if run.state != RunState.RUNNING or run.deadline_at is None:
+    is_late = run.deadline_at is not None and run.deadline_at < database_now()
+    if run.state != RunState.RUNNING or run.desired_state != DesiredState.RUN or not is_late:
         return False
     reason = "It took longer than it may."
     begin_compensation(run=run, at=business_time(run), reason=reason)

@@ -173,9 +173,14 @@ def is_approved(run: Run) -> bool:
 
 
 def overdue_runs() -> list[int]:
-    """Return the ids of the runs under way whose deadline has passed (database time)."""
+    """Return the ids of the runs under way, and not paused, whose deadline has passed (database
+    time)."""
     return list(
-        Run.objects.filter(state=RunState.RUNNING, deadline_at__lt=database_now())
+        Run.objects.filter(
+            state=RunState.RUNNING,
+            desired_state=DesiredState.RUN,
+            deadline_at__lt=database_now(),
+        )
         .order_by("id")
         .values_list("id", flat=True)
     )

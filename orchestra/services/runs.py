@@ -17,6 +17,7 @@ from inventory.services import create_resource, reserve
 from orchestra import bell
 from orchestra.blueprints import COMPONENT, instance_names
 from orchestra.choices import DesiredState, OrderKind, Phase, RunState, StepState
+from orchestra.engine.admission import set_deadline
 from orchestra.engine.compensate import begin_compensation, settle
 from orchestra.engine.outcome import finish_step, free_successors
 from orchestra.engine.story import SOURCE, move_run, tell, tell_step
@@ -125,6 +126,8 @@ def steer_run(*, run: Run, desired: str, actor: User, at: datetime) -> Run:
     if desired == DesiredState.CANCEL:
         begin_compensation(run=locked, at=at, reason=f"Cancelled by {actor}.")
     else:
+        if locked.started_at is not None:
+            set_deadline(locked)
         _emit(locked, f"{verb}_requested", at=at)
         bell.ring(locked.pk)
     return locked
@@ -238,6 +241,7 @@ def _repaired(
         reason=reason,
     )
     has_undo = run.steps.filter(phase=Phase.UNDO).exists()
+    set_deadline(run)  # it waited for a person, which is no fault of its own
     move_run(run=run, to=resumed_state(has_undo=has_undo), at=at, reason=reason)
     settle(run=run, at=at)
     bell.ring(run.pk)

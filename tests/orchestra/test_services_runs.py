@@ -1,6 +1,7 @@
 """Steering and repairing runs."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ from orchestra.choices import (
     RunState,
     StepState,
 )
-from orchestra.engine import drain
+from orchestra.engine import drain, sweep
 from orchestra.engine.admission import admit_runs
 from orchestra.engine.claim import claim_next
 from orchestra.engine.work import take
@@ -320,3 +321,24 @@ def test_only_operators_repair_and_only_what_is_stuck(
     other = step.run.steps.get(key="reserve")
     with pytest.raises(StepNotStuck):
         verb(step=other, actor=operator, at=database_now(), **extra)
+
+
+def test_a_run_that_waited_for_a_person_has_its_time_again(stage: Stage, operator: User) -> None:
+    step = parked_create(stage)
+    Run.objects.update(deadline_at=database_now() - timedelta(seconds=1))
+    mark_resolved(
+        step=step, actor=operator, reason="Seen there", at=database_now(), external_ref="vm-1"
+    )
+    assert sweep(worker="test:1").overdue == 0
+    assert drive(step.run).state == RunState.SUCCEEDED
+
+
+def test_a_pause_is_no_delay(stage: Stage, member: User) -> None:
+    run = stage.run()
+    admit_runs(passed=set())
+    steer_run(run=run, desired=DesiredState.PAUSE, actor=member, at=database_now())
+    Run.objects.update(deadline_at=database_now() - timedelta(seconds=1))
+    assert sweep(worker="test:1").overdue == 0
+    steer_run(run=run, desired=DesiredState.RUN, actor=member, at=database_now())
+    assert sweep(worker="test:1").overdue == 0
+    assert drive(run).state == RunState.SUCCEEDED
