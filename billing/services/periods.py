@@ -177,9 +177,11 @@ def _close_or_say_why(
         return _close(account, month, at, actor)
     except DomainError as error:
         reason = error.message
-    except Exception as error:
+    except Exception:
         logger.exception("closing %s %s failed", account.code, month)
-        reason = f"The close failed and was undone: {error}"
+        reason = (
+            "The close failed and nothing was changed. Its cause is in the log; ask an operator."
+        )
     BillingPeriod.objects.filter(account=account, month=month).exclude(
         state=PeriodState.CLOSED
     ).update(failure=reason[:500])

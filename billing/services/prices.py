@@ -18,6 +18,7 @@ from billing.choices import (
     PriceModel,
 )
 from billing.models import BillingAccount, BillingPeriod, Meter, PriceBook, Sku, SkuPrice
+from billing.selectors.accounts import lock_accounts
 from billing.selectors.prices import lock_book, lock_prices
 from billing.services.accounts import require_issuer
 from inventory.foundation.errors import Conflict, Forbidden, InvalidInput
@@ -151,6 +152,9 @@ def change_price(
         if fresh.status != BookStatus.PUBLISHED:
             message = "This price list is a draft: change the price itself, then release the list."
             raise PriceRefused(message)
+        # A close that is under way ends first, so that no month is frozen at the price before.
+        payers = BillingAccount.objects.filter(entity=fresh.entity_id)
+        lock_accounts(ids=payers.values_list("pk", flat=True))
         _refuse_closed_past(fresh, from_at)
         old = next(
             (

@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from typing import Any
@@ -23,6 +23,7 @@ from inventory.models import Resource
 
 MOST_EVENTS = 10_000
 LARGEST = Decimal(10) ** 15
+OLDEST = timedelta(days=400)  # an older one would open a month that nobody closes any more
 
 
 class TooManyEvents(InvalidInput):
@@ -260,6 +261,9 @@ class _Known:
         start, end = _instant(data, "start"), _instant(data, "end")
         if end < start:
             message = "end lies before start."
+            raise _Invalid(message)
+        if start < at - OLDEST:
+            message = f"start lies more than {OLDEST.days} days back. Check the sender's clock."
             raise _Invalid(message)
         if start > at:
             message = "start lies in the future. Check the sender's clock."

@@ -8,8 +8,9 @@ from inventory.choices import ResourceStatus
 from inventory.foundation.errors import NotVisible
 from inventory.foundation.models import Project, User
 from inventory.foundation.permissions import Action, projects_where
-from orchestra.choices import DeploymentState, OrderKind, RunState
+from orchestra.choices import DeploymentState, OrderKind, OrderState, RunState
 from orchestra.models import Deployment, DeploymentResource, Order, Run
+from orchestra.selectors.orders import ON_ITS_WAY
 
 ENDED = (DeploymentState.RETIRED, DeploymentState.FAILED)
 RUN_ENDED = (RunState.SUCCEEDED, RunState.COMPENSATED, RunState.CANCELLED)
@@ -70,16 +71,20 @@ def run_in_progress(deployment: Deployment) -> Run | None:
 def past_their_end(at: datetime) -> list[Deployment]:
     """Return the running applications whose agreed end is reached, the oldest first.
 
-    Those that somebody was asked to give back since then are left out: the answer may be no.
+    Left out are those that are being given back, and those where somebody refused that since then:
+    the answer stands.
     """
-    asked = Order.objects.filter(
+    answered = Order.objects.filter(
         deployment=OuterRef("pk"),
         kind=OrderKind.RETIRE,
+        state__in=[OrderState.REJECTED, *ON_ITS_WAY],
         created_at__gte=OuterRef("lease_end_at"),
     )
     return list(
-        Deployment.objects.filter(~Exists(asked), state=DeploymentState.LIVE, lease_end_at__lte=at)
-        .select_related("project__owner")
+        Deployment.objects.filter(
+            ~Exists(answered), state=DeploymentState.LIVE, lease_end_at__lte=at
+        )
+        .select_related("project__owner", "project__deputy")
         .order_by("lease_end_at", "pk")
     )
 

@@ -107,7 +107,7 @@ def decide(
 ) -> Approval:
     """Approve or reject the plan with that hash; an approval starts the run at once.
 
-    A rejection needs a reason. Never one's own request, nor one's own plan. The same decision sent
+    A rejection needs a reason. Never one's own request. The same decision sent
     twice is one. If the room is gone meanwhile nothing is written (NoCapacity, QuotaExceeded) and
     the request goes on waiting.
     """

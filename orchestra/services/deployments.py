@@ -102,15 +102,17 @@ def request_retirement(
 def retire_ended(*, at: datetime) -> int:
     """Give back every application whose agreed end is reached; return how many were asked for.
 
-    The project's owner is the requester, since the end was agreed with the request. One that is
-    being changed just now waits for the next call; one that cannot be given back stops no other.
+    The project's owner is the requester (the deputy, where the owner has left), since the end was
+    agreed with the request. One that is being changed just now waits for the next call; one that
+    cannot be given back stops no other.
     """
     asked = 0
     for deployment in past_their_end(at):
+        owner, deputy = deployment.project.owner, deployment.project.deputy
         try:
             request_retirement(
                 deployment=deployment,
-                requester=deployment.project.owner,
+                requester=owner if owner.is_active else deputy,
                 business_reason="Its agreed end is reached.",
                 at=at,
             )

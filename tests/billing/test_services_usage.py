@@ -85,6 +85,7 @@ def test_a_conflict_inside_one_batch(project: Project, traffic: Sku) -> None:
         ({"start": "2026-01-15T10:00:00"}, "start is an instant with offset"),
         ({"start": "2026-13-15T10:00:00Z"}, "start is an instant with offset"),
         ({"end": "2026-01-15T08:00:00Z"}, "end lies before start"),
+        ({"start": "1970-01-01T00:00:00Z"}, "days back"),
         ({"start": "2026-03-15T08:00:00Z", "end": "2026-03-15T08:00:00Z"}, "in the future"),
         ({"project": 999_999}, "There is no project 999999"),
         ({"project": "shop"}, "There is no project 'shop'"),

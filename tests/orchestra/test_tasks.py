@@ -43,6 +43,7 @@ def test_what_reaches_its_agreed_end_is_given_back(catalogue: Catalogue, member:
         at=now,
     )
     engine.drain(worker="test")
+    User.objects.filter(pk=catalogue.project.owner_id).update(is_active=False)
     with time_machine.travel(now + timedelta(days=6)):
         assert retire_ended() == 0  # the database's clock counts, not this machine's
     assert deployments.retire_ended(at=now + timedelta(days=5)) == 1
@@ -53,7 +54,7 @@ def test_what_reaches_its_agreed_end_is_given_back(catalogue: Catalogue, member:
         order.deployment.refresh_from_db()
         assert order.deployment.state == state
     asked = Order.objects.get(kind=OrderKind.RETIRE)
-    assert asked.requester == catalogue.project.owner
+    assert asked.requester == catalogue.project.deputy  # the owner has left
     assert asked.business_reason == "Its agreed end is reached."
     assert not invariants()
 
