@@ -100,7 +100,10 @@ class RequestForm(IdempotentFormMixin, PortalForm):
         zone = timezone.get_current_timezone_name()
         self.fields["start_at"].help_text = _("Empty: at once. Time in %s.") % zone
         self.fields["end_at"].help_text = (
-            _("When it is given back. Time in %s. Test and development end after 90 days at most.")
+            _(
+                "When it is given back. Time in %s. "
+                "Test and development end after 90 days where none is named."
+            )
             % zone
         )
         self.fields["instances"].widget.attrs |= {"min": 1, "max": offering_version.max_instances}

@@ -139,8 +139,9 @@ def change_price(
 ) -> SkuPrice:
     """Let another price hold from an instant on; the old one ends there, its amount untouched.
 
-    Both people need the role finance and must be two. The instant may not lie in a month that any
-    account of the entity has closed. Raises TwoPeople, PriceRefused.
+    An item that never had a list price gets its first one so. Both people need the role finance and
+    must be two. The instant may not lie in a month that any account of the entity has closed.
+    Raises TwoPeople, PriceRefused.
     """
     for person in (prepared_by, released_by):
         require_issuer(actor=person, entity=book.entity)
@@ -156,32 +157,34 @@ def change_price(
         payers = BillingAccount.objects.filter(entity=fresh.entity_id)
         lock_accounts(ids=payers.values_list("pk", flat=True))
         _refuse_closed_past(fresh, from_at)
+        prices = lock_prices(book=fresh, sku=sku, account=account)
         old = next(
             (
                 price
-                for price in lock_prices(book=fresh, sku=sku, account=account)
+                for price in prices
                 if price.during.lower < from_at
                 and (price.during.upper is None or from_at < price.during.upper)
             ),
             None,
         )
-        if old is None:
+        if old is None and (prices or account is not None):
             message = (
                 f"“{sku}” has no price in this list that holds just before {from_at:%d %B %Y}."
             )
             raise PriceRefused(message, fields={"from_at": message})
-        until = old.during.upper
         new = SkuPrice(
             book=fresh,
             account=account,
             sku=sku,
             tier=ALL_QUANTITIES,
-            during=DateTimeTZRange(from_at, until),
+            during=DateTimeTZRange(from_at, old.during.upper if old else None),
             unit_price=unit_price,
         )
         _refuse_price(new)
-        old.during = DateTimeTZRange(old.during.lower, from_at)
-        old.save(update_fields=["during"])
+        if old is not None:
+            old.during = DateTimeTZRange(old.during.lower, from_at)
+            old.save(update_fields=["during"])
+        before = pricing.plain(old.unit_price) if old else ""
         new.full_clean()
         new.save()
         record_audit(
@@ -190,7 +193,7 @@ def change_price(
             at=at,
             actor=released_by,
             changes={
-                "unit_price": [pricing.plain(old.unit_price), pricing.plain(unit_price)],
+                "unit_price": [before, pricing.plain(unit_price)],
                 "from": ["", from_at.isoformat()],
                 "prepared_by": ["", str(prepared_by)],
             },
@@ -202,7 +205,7 @@ def change_price(
             data={
                 "sku": sku.code,
                 "from": from_at.isoformat(),
-                "before": pricing.plain(old.unit_price),
+                "before": before,
                 "after": pricing.plain(unit_price),
             },
         )

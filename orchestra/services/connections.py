@@ -15,6 +15,7 @@ from inventory.foundation.trail import record_audit
 from inventory.models import Pool
 from inventory.selectors import pools_where, visible_pools
 from orchestra.models import Connection, PoolConnection
+from orchestra.providers.registry import kinds
 
 
 @transaction.atomic
@@ -31,7 +32,7 @@ def create_connection(
     """Configure an adapter of a known kind. Options may be secret: the audit entry names only
     their keys. Raises InvalidInput by field."""
     require_anywhere(actor, Action.POOL_EDIT)
-    known = sorted(settings.ORCHESTRA_PROVIDERS)
+    known = kinds(settings.ORCHESTRA_PROVIDERS)
     if kind not in known:
         message = f"There is no adapter {kind!r}. Choose one of {', '.join(known)}."
         raise InvalidInput(message, fields={"kind": message})

@@ -7,7 +7,7 @@ import pytest
 from django.db import IntegrityError, transaction
 
 from billing.choices import BookStatus, PriceModel
-from billing.models import PriceBook, SkuPrice
+from billing.models import PriceBook, Sku, SkuPrice
 from billing.selectors import QuoteLine, quote
 from billing.services import (
     BookInForce,
@@ -148,6 +148,39 @@ def test_a_price_changes_at_an_instant(
         end=change + timedelta(hours=1),
     )
     assert found.term == Decimal("0.312")
+
+
+def test_a_new_item_gets_its_first_price_in_the_list_in_force(
+    project: Project, money: Money, finance: User, second_finance: User
+) -> None:
+    item = Sku(
+        code="linux-l",
+        name="Linux L",
+        meter=money.machine.meter,
+        resource_kind="vm.linux.l",
+        service_name="Virtual machines",
+        pricing_unit="Hours",
+    )
+    save_sku(sku=item, at=AT, actor=finance)
+    since = berlin(2026, 1, 20)
+
+    change_price(
+        book=money.book,
+        sku=item,
+        unit_price=Decimal("0.25"),
+        from_at=since,
+        at=AT,
+        prepared_by=finance,
+        released_by=second_finance,
+    )
+
+    found = quote(
+        project=project,
+        lines=[QuoteLine("vm.linux.l", {}, 1)],
+        start=since,
+        end=since + timedelta(hours=2),
+    )
+    assert found.term == Decimal("0.5")
 
 
 def test_a_change_needs_two_and_an_open_month(
