@@ -8,18 +8,9 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from inventory.choices import ProviderState, ResourceStatus
-from inventory.foundation.filters import PortalFilterSet
-from inventory.foundation.models import Project
-from inventory.foundation.selectors import visible_projects
+from inventory.foundation.filters import PortalFilterSet, ProjectChoice
 from inventory.models import Pool, Resource, ResourceProvider
 from inventory.selectors import visible_pools
-
-
-def projects_of(request: HttpRequest | None) -> QuerySet[Project]:
-    """Return the projects that a filter may name: those that the person sees."""
-    if request is None or not request.user.is_authenticated:
-        return Project.objects.none()
-    return visible_projects(request.user)
 
 
 def pools_of(request: HttpRequest | None) -> QuerySet[Pool]:
@@ -33,7 +24,7 @@ class ResourceFilter(PortalFilterSet):
     """By text (name, application, kind), project, state, kind, pool, environment, application."""
 
     search = ("name", "application", "kind")
-    project = filters.ModelChoiceFilter(queryset=projects_of, label=_("Project"))
+    project = ProjectChoice()
     status = filters.ChoiceFilter(
         method="in_state",
         choices=[("live", _("Everything but gone")), *ResourceStatus.choices],

@@ -4,21 +4,11 @@ from typing import Any, ClassVar
 
 import django_filters
 from django.db.models import QuerySet
-from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from inventory.foundation.filters import PortalFilterSet
-from inventory.foundation.models import Project
-from inventory.foundation.permissions import Action, projects_where
+from inventory.foundation.filters import PortalFilterSet, ProjectChoice
 from orchestra.choices import DeploymentState, Environment, OrderKind, OrderState, RunState
 from orchestra.models import Deployment, Order, Run
-
-
-def projects_seen(request: HttpRequest | None) -> QuerySet[Project]:
-    """Return the projects that a filter may name: those that the viewer sees."""
-    if request is None or not request.user.is_authenticated:
-        return Project.objects.none()
-    return projects_where(request.user, Action.PROJECT_VIEW).order_by("name", "pk")
 
 
 class NumberedFilterSet(PortalFilterSet):
@@ -39,7 +29,7 @@ class OrderFilters(NumberedFilterSet):
 
     search = ("name", "application", "business_reason", "offering_version__offering__name")
     state = django_filters.MultipleChoiceFilter(choices=OrderState, label=_("State"))
-    project = django_filters.ModelChoiceFilter(queryset=projects_seen, label=_("Project"))
+    project = ProjectChoice()
     kind = django_filters.ChoiceFilter(choices=OrderKind, label=_("Kind"))
     environment = django_filters.ChoiceFilter(choices=Environment, label=_("Environment"))
     mine = django_filters.BooleanFilter(method="asked_by_me", label=_("Asked by me"))
@@ -59,7 +49,7 @@ class InboxFilters(NumberedFilterSet):
     """Filters of what waits for a decision."""
 
     search = ("name", "application", "business_reason", "requester__display_name")
-    project = django_filters.ModelChoiceFilter(queryset=projects_seen, label=_("Project"))
+    project = ProjectChoice()
     environment = django_filters.ChoiceFilter(choices=Environment, label=_("Environment"))
 
     class Meta:
@@ -72,7 +62,7 @@ class DeploymentFilters(PortalFilterSet):
 
     search = ("name", "application", "offering_version__offering__name")
     state = django_filters.MultipleChoiceFilter(choices=DeploymentState, label=_("State"))
-    project = django_filters.ModelChoiceFilter(queryset=projects_seen, label=_("Project"))
+    project = ProjectChoice()
     environment = django_filters.ChoiceFilter(choices=Environment, label=_("Environment"))
 
     class Meta:
@@ -85,9 +75,7 @@ class RunFilters(NumberedFilterSet):
 
     search = ("deployment__name", "deployment__application", "reason")
     state = django_filters.MultipleChoiceFilter(choices=RunState, label=_("State"))
-    project = django_filters.ModelChoiceFilter(
-        "order__project", queryset=projects_seen, label=_("Project")
-    )
+    project = ProjectChoice(field_name="order__project")
     action = django_filters.ChoiceFilter(choices=OrderKind, label=_("Kind"))
 
     class Meta:

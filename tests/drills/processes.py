@@ -28,11 +28,12 @@ def is_full() -> bool:
     return os.environ.get("ORCHESTRA_DRILL_FULL") == "1"
 
 
-def database_url() -> str:
-    """Return the test database's address for the application's role."""
+def database_url(role: str = settings.DATABASE_APPLICATION_ROLE) -> str:
+    """Return the test database's address for a role, with that role's password if it has one."""
     chosen = connection.settings_dict
-    password = urlsplit(os.environ.get("DATABASE_URL", "")).password or ""
-    who = quote(settings.DATABASE_APPLICATION_ROLE) + (f":{password}" if password else "")
+    given = (urlsplit(os.environ.get(name, "")) for name in ("DATABASE_URL", "DATABASE_OWNER_URL"))
+    password = next((url.password for url in given if url.username == role), None)
+    who = quote(role) + (f":{password}" if password else "")
     host = quote(str(chosen["HOST"]), safe="")
     query = f"?host={host}&port={chosen['PORT'] or 5432}"
     return f"postgresql://{who}@/{chosen['NAME']}{query}"
@@ -42,6 +43,7 @@ def environment(folder: Path, **more: str) -> dict[str, str]:
     """Return what a process of the drill runs with; its state lies in the test's folder."""
     ours = {
         "DATABASE_URL": database_url(),
+        "DATABASE_OWNER_URL": database_url(str(connections["owner"].settings_dict["USER"])),
         "ORCHESTRA_VAR": str(folder),
         "ORCHESTRA_LEASE_SECONDS": "2",
         "ORCHESTRA_HEARTBEAT_SECONDS": "1",
