@@ -26,14 +26,42 @@ class Scope(TextChoices):
 class ProjectStatus(TextChoices):
     """Whether a project may order."""
 
-    REQUESTED = "requested", _("Requested")
     ACTIVE = "active", _("Active")
     CLOSED = "closed", _("Closed")
 
     @property
     def tone(self) -> str:
         """Badge tone on screen."""
-        return {"requested": "info", "active": "good", "closed": "muted"}[self.value]
+        return {"active": "good", "closed": "muted"}[self.value]
+
+
+class WishState(TextChoices):
+    """Where a request for a project, or for handing one over, is."""
+
+    WAITING = "waiting", _("Waiting for an answer")
+    AGREED = "agreed", _("Agreed, takes effect later")
+    DONE = "done", _("Done")
+    REJECTED = "rejected", _("Rejected")
+    WITHDRAWN = "withdrawn", _("Withdrawn")
+
+    @property
+    def tone(self) -> str:
+        """Badge tone on screen."""
+        return {
+            "waiting": "warn",
+            "agreed": "info",
+            "done": "good",
+            "rejected": "bad",
+            "withdrawn": "muted",
+        }[self.value]
+
+
+class TransferKind(TextChoices):
+    """What of a project is handed over."""
+
+    OWNER = "owner", _("New owner")
+    DEPUTY = "deputy", _("New deputy")
+    ORGANISATION = "organisation", _("Other organisation")
 
 
 class Via(TextChoices):

@@ -1,7 +1,8 @@
 """Who and where: people, organisations, projects, roles, and the rows that record what happened."""
 
 import uuid
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import pgtrigger
 from django.contrib.auth.models import AbstractUser, Group
@@ -10,7 +11,15 @@ from django.db import models
 from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
-from inventory.foundation.choices import ProjectStatus, Role, Scope, Theme, Via
+from inventory.foundation.choices import (
+    ProjectStatus,
+    Role,
+    Scope,
+    Theme,
+    TransferKind,
+    Via,
+    WishState,
+)
 
 # Spreadsheets run a cell that starts so, and machine files need the raw text: refused at the door.
 plain_text = RegexValidator(
@@ -114,6 +123,7 @@ class Project(models.Model):
     end_date = models.DateField(_("ends on"), null=True, blank=True)
     version = models.PositiveIntegerField(default=1, editable=False)
     created_at = models.DateTimeField()
+    closed_at = models.DateTimeField(_("closed"), null=True, blank=True, editable=False)
 
     class Meta:
         verbose_name = _("project")
@@ -133,6 +143,155 @@ class Project(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+ANSWERED = [WishState.DONE, WishState.REJECTED, WishState.WITHDRAWN]
+
+
+class WishModel(models.Model):
+    """A wish that somebody else answers: it is kept for ever, and its answer is final."""
+
+    class Meta:
+        abstract = True
+        triggers: ClassVar = [
+            pgtrigger.Protect(name="kept_for_ever", operation=pgtrigger.Delete),
+            pgtrigger.Protect(
+                name="answer_is_final",
+                operation=pgtrigger.Update,
+                condition=pgtrigger.Q(old__state__in=[str(state) for state in ANSWERED]),
+            ),
+        ]
+
+
+class ProjectRequest(WishModel):
+    """Somebody asks for a project. It becomes a Project only when it is approved (ADR 31).
+
+    What is wished of budget and quota is text for those who decide: finance and operators set both.
+    """
+
+    organisation = models.ForeignKey(
+        Organisation,
+        models.PROTECT,
+        related_name="project_requests",
+        verbose_name=_("organisation"),
+    )
+    requester = models.ForeignKey(
+        User, models.PROTECT, related_name="project_requests", verbose_name=_("asked by")
+    )
+    name = models.CharField(_("name"), max_length=120, validators=[plain_text])
+    slug = models.SlugField(_("short name"), max_length=60, validators=[short_name])
+    description = models.TextField(_("what it is for"), max_length=2000, validators=[plain_text])
+    owner = models.ForeignKey(User, models.PROTECT, related_name="+", verbose_name=_("owner"))
+    deputy = models.ForeignKey(User, models.PROTECT, related_name="+", verbose_name=_("deputy"))
+    cost_centre = models.CharField(_("cost centre"), max_length=40, validators=[plain_text])
+    end_date = models.DateField(_("ends on"), null=True, blank=True)
+    wished_budget = models.CharField(
+        _("wished budget"), max_length=200, blank=True, validators=[plain_text]
+    )
+    wished_quota = models.CharField(
+        _("wished quota"), max_length=500, blank=True, validators=[plain_text]
+    )
+    state = models.CharField(
+        _("state"), max_length=10, choices=WishState, default=WishState.WAITING
+    )
+    project = models.OneToOneField(
+        Project, models.PROTECT, null=True, blank=True, related_name="request"
+    )
+    decided_by = models.ForeignKey(
+        User, models.PROTECT, null=True, related_name="+", verbose_name=_("decided by")
+    )
+    answer = models.CharField(_("answer"), max_length=500, blank=True, validators=[plain_text])
+    changed = models.JSONField(_("changed by the decision"), default=dict, blank=True)
+    created_at = models.DateTimeField(_("asked"))
+    decided_at = models.DateTimeField(_("decided"), null=True)
+
+    class Meta(WishModel.Meta):
+        verbose_name = _("request for a project")
+        verbose_name_plural = _("requests for projects")
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["organisation", "slug"],
+                condition=Q(state=WishState.WAITING),
+                name="project_request_slug_unique",
+                violation_error_message=_("Somebody asked for a project of that short name."),
+            ),
+            models.CheckConstraint(
+                condition=~Q(owner=F("deputy")),
+                name="project_request_owner_is_not_deputy",
+                violation_error_message=_("Owner and deputy must be two people."),
+            ),
+            models.CheckConstraint(
+                condition=Q(decided_by=None) | ~Q(decided_by=F("requester")),
+                name="project_request_never_ones_own",
+                violation_error_message=_("Nobody decides on their own request."),
+            ),
+            models.CheckConstraint(
+                condition=Q(state=WishState.DONE, project__isnull=False, decided_by__isnull=False)
+                | (~Q(state=WishState.DONE) & Q(project=None)),
+                name="project_request_done_has_project",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class ProjectTransfer(WishModel):
+    """A project's owner, deputy or organisation is to change, once somebody else agrees.
+
+    For another organisation `user` and `deputy` are its people who will answer for the project.
+    """
+
+    project = models.ForeignKey(Project, models.PROTECT, related_name="transfers")
+    kind = models.CharField(_("what changes"), max_length=12, choices=TransferKind)
+    user = models.ForeignKey(
+        User, models.PROTECT, related_name="+", verbose_name=_("who will answer for it")
+    )
+    deputy = models.ForeignKey(
+        User, models.PROTECT, null=True, related_name="+", verbose_name=_("deputy")
+    )
+    organisation = models.ForeignKey(
+        Organisation, models.PROTECT, null=True, related_name="+", verbose_name=_("to")
+    )
+    before = models.CharField(_("until then"), max_length=200)
+    state = models.CharField(
+        _("state"), max_length=10, choices=WishState, default=WishState.WAITING
+    )
+    asked_by = models.ForeignKey(User, models.PROTECT, related_name="+", verbose_name=_("asked by"))
+    reason = models.CharField(_("reason"), max_length=500, validators=[plain_text])
+    effective_at = models.DateTimeField(_("takes effect"), null=True, blank=True)
+    decided_by = models.ForeignKey(
+        User, models.PROTECT, null=True, related_name="+", verbose_name=_("decided by")
+    )
+    answer = models.CharField(_("answer"), max_length=500, blank=True, validators=[plain_text])
+    created_at = models.DateTimeField(_("asked"))
+    decided_at = models.DateTimeField(_("decided"), null=True)
+
+    class Meta(WishModel.Meta):
+        verbose_name = _("hand-over of a project")
+        verbose_name_plural = _("hand-overs of projects")
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["project", "kind"],
+                condition=Q(state__in=[WishState.WAITING, WishState.AGREED]),
+                name="project_transfer_one_open",
+                violation_error_message=_("Such a hand-over is under way. Withdraw it first."),
+            ),
+            models.CheckConstraint(
+                condition=Q(
+                    kind=TransferKind.ORGANISATION,
+                    organisation__isnull=False,
+                    deputy__isnull=False,
+                )
+                & ~Q(user=F("deputy"))
+                | (~Q(kind=TransferKind.ORGANISATION) & Q(organisation=None, deputy=None)),
+                name="project_transfer_matches_kind",
+                violation_error_message=_("Name the organisation, and two people of it."),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.project}: {self.get_kind_display()}"
 
 
 class Membership(models.Model):
@@ -344,3 +503,35 @@ class Slot(models.Model):
 
     def __str__(self) -> str:
         return f"{self.job} {self.period}"
+
+
+class DefaultsVersion(AppendOnlyModel):
+    """What holds from `set_at` on where nobody chooses otherwise: one version of the values that
+    an organisation (none: the whole installation) set for itself and those below it.
+
+    An empty value is that of the organisation above, then the installation's, then `BUILT_IN`.
+    The fields of a house's own model that stand in `BUILT_IN` are its values.
+    """
+
+    BUILT_IN: ClassVar[Mapping[str, Any]] = {}
+
+    organisation = models.ForeignKey(
+        Organisation, models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    number = models.PositiveIntegerField(_("version"))
+    reason = models.CharField(_("reason"), max_length=500, blank=True, validators=[plain_text])
+    set_by = models.ForeignKey(User, models.PROTECT, related_name="+")
+    set_at = models.DateTimeField(_("set"))
+
+    class Meta(AppendOnlyModel.Meta):
+        abstract = True
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(
+                fields=["organisation", "number"],
+                nulls_distinct=False,
+                name="%(class)s_version_unique",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.organisation or _('Everywhere')} {self.number}"
