@@ -86,6 +86,19 @@ class BookStatus(TextChoices):
         return {"draft": "info", "published": "good"}[self.value]
 
 
+class PreparedState(TextChoices):
+    """What one person prepared waits until another releases it, or is taken back."""
+
+    PREPARED = "prepared", _("Waits for release")
+    RELEASED = "released", _("Released")
+    WITHDRAWN = "withdrawn", _("Taken back")
+
+    @property
+    def tone(self) -> str:
+        """Badge tone on screen."""
+        return {"prepared": "warn", "released": "good", "withdrawn": "muted"}[self.value]
+
+
 class UsageOrigin(TextChoices):
     """What a usage record was made from."""
 

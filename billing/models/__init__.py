@@ -9,11 +9,12 @@ from billing.models.ledger import (
     BillingExport,
     BillingPeriod,
     Charge,
+    Correction,
     Invoice,
     InvoiceLine,
     InvoiceSeries,
 )
-from billing.models.prices import Meter, PriceBook, Sku, SkuPrice
+from billing.models.prices import Meter, PriceBook, PriceChange, Sku, SkuPrice
 from billing.models.usage import UsageKey, UsageRecord
 
 __all__ = [
@@ -22,12 +23,14 @@ __all__ = [
     "BillingPeriod",
     "Budget",
     "Charge",
+    "Correction",
     "Invoice",
     "InvoiceLine",
     "InvoiceSeries",
     "IssuingEntity",
     "Meter",
     "PriceBook",
+    "PriceChange",
     "ProjectBilling",
     "Sku",
     "SkuPrice",

@@ -13,6 +13,7 @@ from billing.choices import (
     DocumentKind,
     InvoiceState,
     PeriodState,
+    PreparedState,
     UsageOrigin,
 )
 from billing.models.accounts import BillingAccount, IssuingEntity
@@ -159,6 +160,9 @@ class InvoiceLine(AppendOnlyModel):
     exact_amount = CostField()
     amount = models.DecimalField(max_digits=20, decimal_places=2)
     tax_category = models.CharField(max_length=20, blank=True)
+    corrects_month = models.DateField(
+        null=True, blank=True, help_text=_("The closed month that the line corrects.")
+    )
 
     class Meta(AppendOnlyModel.Meta):
         verbose_name = _("statement line")
@@ -168,6 +172,66 @@ class InvoiceLine(AppendOnlyModel):
 
     def __str__(self) -> str:
         return self.description
+
+
+class Correction(models.Model):
+    """What a closed month should have been, less what was billed for it: deltas in an open month.
+
+    Prepared by one person with the difference that they saw (`sha256` of its lines), released by
+    another; only then are there charges, in the period `into`. Nothing in `period` changes.
+    """
+
+    period = models.ForeignKey(BillingPeriod, models.PROTECT, related_name="corrections")
+    into = models.ForeignKey(
+        BillingPeriod, models.PROTECT, null=True, related_name="corrections_taken"
+    )
+    reason = models.CharField(_("reason"), max_length=500, validators=[plain_text])
+    state = models.CharField(max_length=10, choices=PreparedState, default=PreparedState.PREPARED)
+    before = CostField(help_text=_("Billed for the month before, earlier corrections included."))
+    after = CostField(help_text=_("What the month comes to now."))
+    lines = models.PositiveIntegerField(help_text=_("How many charges it adds."))
+    sha256 = models.CharField(max_length=64)
+    prepared_by = models.ForeignKey(User, models.PROTECT, related_name="+")
+    prepared_at = models.DateTimeField()
+    released_by = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
+    released_at = models.DateTimeField(null=True)
+
+    class Meta:
+        verbose_name = _("correction")
+        verbose_name_plural = _("corrections")
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=(
+                    ~Q(state=PreparedState.RELEASED)
+                    | (
+                        Q(into__isnull=False)
+                        & Q(released_by__isnull=False)
+                        & Q(released_at__isnull=False)
+                        & ~Q(released_by=F("prepared_by"))
+                    )
+                ),
+                name="correction_two_people",
+                violation_error_message=_(
+                    "A correction is released by somebody other than who prepared it."
+                ),
+            ),
+            models.UniqueConstraint(
+                fields=["period"],
+                condition=Q(state=PreparedState.PREPARED),
+                name="correction_one_prepared",
+                violation_error_message=_("A correction of this month waits already."),
+            ),
+        ]
+        triggers: ClassVar = [
+            pgtrigger.Protect(
+                name="decided_stays_decided",
+                operation=pgtrigger.Update | pgtrigger.Delete,
+                condition=~pgtrigger.Q(old__state="prepared"),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.period} ({self.pk})"
 
 
 class Charge(models.Model):
@@ -181,6 +245,9 @@ class Charge(models.Model):
     sku = models.ForeignKey(Sku, models.PROTECT, related_name="charges")
     sku_price = models.ForeignKey(SkuPrice, models.PROTECT, null=True, related_name="charges")
     invoice = models.ForeignKey(Invoice, models.PROTECT, null=True, related_name="charges")
+    correction = models.ForeignKey(
+        Correction, models.PROTECT, null=True, related_name="charges", help_text=_("What made it.")
+    )
     correction_of = models.ForeignKey("self", models.PROTECT, null=True, related_name="corrections")
     rating_run = models.PositiveIntegerField()
     category = models.CharField(max_length=12, choices=ChargeCategory)
@@ -211,6 +278,10 @@ class Charge(models.Model):
         constraints: ClassVar = [
             models.CheckConstraint(
                 condition=Q(charge_end__gt=F("charge_start")), name="charge_period_in_order"
+            ),
+            models.CheckConstraint(
+                condition=Q(correction_of=None) | Q(correction__isnull=False),
+                name="charge_correction_is_named",
             ),
         ]
         indexes: ClassVar = [

@@ -21,6 +21,7 @@ from billing.choices import (
     BookStatus,
     ChargeCategory,
     MeterSource,
+    PreparedState,
     PriceBase,
     PriceModel,
     TierScope,
@@ -79,7 +80,17 @@ class Sku(models.Model):
     traits = models.ManyToManyField(Trait, blank=True, related_name="skus")
     model = models.CharField(max_length=12, choices=PriceModel, default=PriceModel.STANDARD)
     base = models.CharField(max_length=6, choices=PriceBase, default=PriceBase.HOUR)
-    tier_scope = models.CharField(max_length=10, choices=TierScope, default=TierScope.ACCOUNT)
+    tier_scope = models.CharField(
+        _("tiers count the use of"),
+        max_length=10,
+        choices=TierScope,
+        default=TierScope.ACCOUNT,
+    )
+    fee_without_use = models.BooleanField(
+        _("fee of the first tier without use"),
+        default=False,
+        help_text=_("Charge it where readings say that nothing was used."),
+    )
     charge_category = models.CharField(
         max_length=12, choices=ChargeCategory, default=ChargeCategory.USAGE
     )
@@ -138,7 +149,11 @@ class PriceBook(models.Model):
 
 
 class SkuPrice(models.Model):
-    """One tier of one item's price over one stretch of time, perhaps for one account only."""
+    """One tier of one item's price over one stretch of time, perhaps for one account only.
+
+    A published row whose `during` is empty was corrected away: it never holds, but charges of
+    closed months still name it.
+    """
 
     price_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     book = models.ForeignKey(PriceBook, models.PROTECT, related_name="prices")
@@ -188,10 +203,13 @@ class SkuPrice(models.Model):
                     END IF;
                     IF TG_OP = 'DELETE' OR ROW(
                         OLD.price_id, OLD.book_id, OLD.account_id, OLD.sku_id, OLD.tier,
-                        lower(OLD.during), OLD.unit_price, OLD.flat_fee, OLD.package_size
+                        OLD.unit_price, OLD.flat_fee, OLD.package_size
                     ) IS DISTINCT FROM ROW(
                         NEW.price_id, NEW.book_id, NEW.account_id, NEW.sku_id, NEW.tier,
-                        lower(NEW.during), NEW.unit_price, NEW.flat_fee, NEW.package_size
+                        NEW.unit_price, NEW.flat_fee, NEW.package_size
+                    ) OR (
+                        lower(OLD.during) IS DISTINCT FROM lower(NEW.during)
+                        AND (isempty(OLD.during) OR NOT isempty(NEW.during))
                     ) THEN
                         RAISE EXCEPTION 'pgtrigger: a published price is never edited; '
                             'let another hold from a date on'
@@ -204,3 +222,61 @@ class SkuPrice(models.Model):
 
     def __str__(self) -> str:
         return f"{self.sku}: {self.unit_price.normalize():f}"
+
+
+class PriceChange(models.Model):
+    """Another price of one item, prepared by one person and waiting for another to release it.
+
+    `tiers` is a list of objects with `lower`, `unit_price` and `flat_fee` as decimal text. Over
+    [from_at, until) they take the place of what holds for the item, `until` None: of all that
+    holds up to the next change. `corrects` says that it may reach into closed months.
+    """
+
+    book = models.ForeignKey(PriceBook, models.PROTECT, related_name="changes")
+    account = models.ForeignKey(
+        BillingAccount, models.PROTECT, null=True, blank=True, related_name="price_changes"
+    )
+    sku = models.ForeignKey(Sku, models.PROTECT, related_name="price_changes")
+    from_at = models.DateTimeField(_("holds from"))
+    until = models.DateTimeField(_("up to"), null=True, blank=True)
+    tiers = models.JSONField(_("tiers"))
+    reason = models.CharField(_("reason"), max_length=500, validators=[plain_text])
+    corrects = models.BooleanField(_("corrects closed months"), default=False)
+    state = models.CharField(max_length=10, choices=PreparedState, default=PreparedState.PREPARED)
+    prepared_by = models.ForeignKey(User, models.PROTECT, related_name="+")
+    prepared_at = models.DateTimeField()
+    released_by = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="+")
+    released_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("change of a price")
+        verbose_name_plural = _("changes of prices")
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=~Q(state=PreparedState.RELEASED)
+                | (
+                    Q(released_by__isnull=False)
+                    & Q(released_at__isnull=False)
+                    & ~Q(released_by=F("prepared_by"))
+                ),
+                name="price_change_two_people",
+                violation_error_message=_(
+                    "A price is released by somebody other than who prepared it."
+                ),
+            ),
+            models.CheckConstraint(
+                condition=Q(until=None) | Q(until__gt=F("from_at")),
+                name="price_change_in_order",
+                violation_error_message=_("The end must be after the start."),
+            ),
+        ]
+        triggers: ClassVar = [
+            pgtrigger.Protect(
+                name="decided_stays_decided",
+                operation=pgtrigger.Update | pgtrigger.Delete,
+                condition=~pgtrigger.Q(old__state="prepared"),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.sku} {self.from_at:%Y-%m-%d}"
