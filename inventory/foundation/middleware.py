@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from contextlib import nullcontext
 from uuid import uuid4
 
 from django.http import HttpRequest, HttpResponse
@@ -11,15 +12,20 @@ from django.utils import timezone
 from inventory.foundation.choices import Via
 from inventory.foundation.errors import DomainError
 from inventory.foundation.periods import zone_named
+from inventory.foundation.permissions import reads_kept
 from inventory.foundation.problems import problem_response
 from inventory.foundation.trail import Trail, acting_as, door_of, on_trail
 
 Handler = Callable[[HttpRequest], HttpResponse]
+READS = frozenset({"GET", "HEAD", "OPTIONS"})
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}\Z")
 
 
 class RequestContextMiddleware:
-    """Give each request an id (the caller's, if it is a sane one) and a trail."""
+    """Give each request an id (the caller's, if it is a sane one) and a trail.
+
+    A request that only reads asks once who holds which role; one that writes asks each time.
+    """
 
     def __init__(self, get_response: Handler) -> None:
         self.get_response = get_response
@@ -29,7 +35,8 @@ class RequestContextMiddleware:
         given = request.headers.get("X-Request-ID", "")
         request_id = given if REQUEST_ID.match(given) else uuid4().hex
         request.request_id = request_id  # type: ignore[attr-defined]
-        with on_trail(Trail(via=door_of(request.path), request_id=request_id, label="anonymous")):
+        trail = Trail(via=door_of(request.path), request_id=request_id, label="anonymous")
+        with on_trail(trail), reads_kept() if request.method in READS else nullcontext():
             response = self.get_response(request)
         response["X-Request-ID"] = request_id
         return response

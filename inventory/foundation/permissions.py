@@ -4,7 +4,11 @@ Pages, endpoints and services name an Action; a role holds it where the matrix s
 the role's scope reaches. What a person may not even view does not exist for them (404, not 403).
 """
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from enum import StrEnum
+from typing import NamedTuple
 
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
@@ -32,6 +36,8 @@ class Action(StrEnum):
     POOL_EDIT = "change the pool"
     PEOPLE_VIEW = "see people and roles"
     AUDIT_VIEW = "read the audit trail"
+    DEFAULTS_VIEW = "see the defaults"
+    LEASE_RULES = "set how long applications last"
 
 
 _EVERYBODY = frozenset(Role)
@@ -52,30 +58,83 @@ MATRIX: dict[Action, frozenset[Role]] = {
     Action.POOL_EDIT: frozenset({Role.OPERATOR}),
     Action.PEOPLE_VIEW: frozenset({Role.OWNER, Role.AUDITOR, Role.FINANCE, Role.OPERATOR}),
     Action.AUDIT_VIEW: frozenset({Role.AUDITOR, Role.OWNER}),
+    Action.DEFAULTS_VIEW: _EVERYBODY - {Role.MEMBER},
+    Action.LEASE_RULES: frozenset({Role.OPERATOR, Role.OWNER}),
 }
 
 
-def live_grants(user: User, action: Action) -> QuerySet[RoleGrant]:
-    """Return the person's grants that hold the action and have not expired (database time)."""
-    return RoleGrant.objects.filter(
+class Held(NamedTuple):
+    """One live role of a person: where it holds (exactly one of the three is set)."""
+
+    role: str
+    organisation_id: int | None
+    project_id: int | None
+    pool_id: int | None
+
+
+# What was read for this request: (question, person) → answer. None wherever nothing is kept.
+_kept: ContextVar[dict[tuple[str, int | None], object] | None] = ContextVar("kept", default=None)
+
+
+@contextmanager
+def reads_kept() -> Iterator[None]:
+    """Read who holds which role once, not at every question, until the block ends.
+
+    Only for a request that changes nothing (a GET): whatever writes must ask the database anew.
+    """
+    token = _kept.set({})
+    try:
+        yield
+    finally:
+        _kept.reset(token)
+
+
+def _once[T](question: str, person: int | None, read: Callable[[], T]) -> T:
+    """Return what `read` returns, from this request's memory where it has one."""
+    kept = _kept.get()
+    if kept is None:
+        return read()
+    key = (question, person)
+    if key not in kept:
+        kept[key] = read()
+    return kept[key]  # type: ignore[return-value]
+
+
+def parents_of_organisations() -> dict[int, int | None]:
+    """Return each organisation's id with the id of the one above it."""
+    return _once(
+        "organisations", None, lambda: dict(Organisation.objects.values_list("id", "parent_id"))
+    )
+
+
+def held_by(user: User) -> tuple[Held, ...]:
+    """Return the person's live roles, own and through groups (database time), in one query."""
+    rows = RoleGrant.objects.filter(
         Q(user=user) | Q(group__user=user),
         Q(expires_at=None) | Q(expires_at__gt=Now()),
-        role__in=MATRIX[action],
-    )
+    ).values_list("role", "organisation_id", "project_id", "pool_id")
+    return _once("roles", user.pk, lambda: tuple(Held(*row) for row in rows.distinct()))
+
+
+def live_grants(user: User, action: Action) -> list[Held]:
+    """Return the person's live roles that hold the action."""
+    return [held for held in held_by(user) if held.role in MATRIX[action]]
+
+
+def answers_for_a_project(user: User) -> bool:
+    """Say whether the person is owner or deputy of any project."""
+    theirs = Project.objects.filter(Q(owner=user) | Q(deputy=user))
+    return _once("owns", user.pk, theirs.exists)
 
 
 def organisations_where(user: User, action: Action) -> set[int]:
     """Return the ids of the organisations where the person holds the action, and all below them."""
-    parents = dict(Organisation.objects.values_list("id", "parent_id"))
+    parents = parents_of_organisations()
     if user.is_superuser:
         return set(parents)
-    granted = set(
-        live_grants(user, action)
-        .filter(organisation__isnull=False)
-        .values_list("organisation_id", flat=True)
-    )
+    granted = {held.organisation_id for held in live_grants(user, action)} - {None}
     reached = set()
-    for start in parents:
+    for start in parents if granted else ():
         node: int | None = start
         while node is not None:
             if node in granted:
@@ -94,9 +153,9 @@ def projects_where(user: User, action: Action) -> QuerySet[Project]:
         return Project.objects.none()
     if user.is_superuser:
         return Project.objects.all()
-    where = Q(
-        id__in=live_grants(user, action).filter(project__isnull=False).values("project_id")
-    ) | Q(organisation_id__in=organisations_where(user, action))
+    where = Q(id__in={held.project_id for held in live_grants(user, action)} - {None}) | Q(
+        organisation_id__in=organisations_where(user, action)
+    )
     if Role.OWNER in MATRIX[action]:
         where |= Q(owner=user) | Q(deputy=user)
     return Project.objects.filter(where)
@@ -104,8 +163,7 @@ def projects_where(user: User, action: Action) -> QuerySet[Project]:
 
 def pools_granted(user: User, action: Action) -> set[int]:
     """Return the ids of the pools that a grant names; organisations' pools come on top."""
-    ids = live_grants(user, action).filter(pool_id__isnull=False).values_list("pool_id", flat=True)
-    return {pool_id for pool_id in ids if pool_id is not None}
+    return {held.pool_id for held in live_grants(user, action) if held.pool_id is not None}
 
 
 def may(user: User, action: Action, project: Project) -> bool:
@@ -115,25 +173,17 @@ def may(user: User, action: Action, project: Project) -> bool:
 
 def may_anywhere(user: User, action: Action) -> bool:
     """Say whether the person holds the action in any organisation, project or pool."""
-    return (
-        user.is_superuser
-        or live_grants(user, action).exists()
-        or projects_where(user, action).exists()
-    )
+    if user.is_superuser or live_grants(user, action):
+        return True
+    return user.is_active and Role.OWNER in MATRIX[action] and answers_for_a_project(user)
 
 
 def roles_anywhere(user: User) -> frozenset[Role]:
     """Return the roles that the person holds somewhere, in two queries (for the navigation)."""
     if user.is_superuser:
         return _EVERYBODY
-    held = (
-        RoleGrant.objects.filter(Q(user=user) | Q(group__user=user))
-        .filter(Q(expires_at=None) | Q(expires_at__gt=Now()))
-        .values_list("role", flat=True)
-        .distinct()
-    )
-    roles = {Role(role) for role in held}
-    if Role.OWNER not in roles and Project.objects.filter(Q(owner=user) | Q(deputy=user)).exists():
+    roles = {Role(held.role) for held in held_by(user)}
+    if Role.OWNER not in roles and answers_for_a_project(user):
         roles.add(Role.OWNER)
     return frozenset(roles)
 

@@ -19,6 +19,7 @@ from inventory.foundation.permissions import (
     MATRIX,
     Action,
     organisations_where,
+    parents_of_organisations,
     projects_where,
 )
 
@@ -28,7 +29,7 @@ def ancestry(*organisation_ids: int) -> list[int]:
 
     Those of one organisation come nearest first.
     """
-    parents = dict(Organisation.objects.values_list("id", "parent_id"))
+    parents = parents_of_organisations()
     line: dict[int, None] = {}
     for start in organisation_ids:
         node: int | None = start
