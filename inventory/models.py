@@ -1,7 +1,8 @@
 """What exists in the pools, how much of it, and who holds it."""
 
+from collections.abc import Mapping
 from decimal import Decimal
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pgtrigger
 from django.contrib.postgres.constraints import ExclusionConstraint
@@ -19,7 +20,13 @@ from inventory.choices import (
     RankingPolicy,
     ResourceStatus,
 )
-from inventory.foundation.models import Organisation, Project, plain_text, short_name
+from inventory.foundation.models import (
+    DefaultsVersion,
+    Organisation,
+    Project,
+    plain_text,
+    short_name,
+)
 
 LARGEST = 2**31 - 1
 capital_name = RegexValidator(
@@ -437,3 +444,35 @@ class Quota(models.Model):
 
     def __str__(self) -> str:
         return f"{self.project or self.organisation}: {self.limit} {self.resource_class}"
+
+
+class CapacityDefaults(DefaultsVersion):
+    """How far new capacity is over-committed where nobody says: what may be allocated of it is
+    this many times what is there. Applies to hosts in the pools that the organisation operates."""
+
+    BUILT_IN: ClassVar[Mapping[str, Any]] = {"cpu_ratio": Decimal(4), "memory_ratio": Decimal(1)}
+
+    cpu_ratio = models.DecimalField(
+        _("over-commit ratio of vCPU"), max_digits=10, decimal_places=4, null=True, blank=True
+    )
+    memory_ratio = models.DecimalField(
+        _("over-commit ratio of memory"), max_digits=10, decimal_places=4, null=True, blank=True
+    )
+
+    class Meta(DefaultsVersion.Meta):
+        verbose_name = _("default of capacity")
+        verbose_name_plural = _("defaults of capacity")
+        constraints: ClassVar = [
+            *DefaultsVersion.Meta.constraints,
+            *(
+                models.CheckConstraint(
+                    condition=Q(**{name: None}) | Q(**{f"{name}__gt": 0, f"{name}__lte": 100}),
+                    name=f"capacitydefaults_{name}",
+                    violation_error_message=message,
+                )
+                for name, message in (
+                    ("cpu_ratio", _("The ratio of vCPU must be more than 0 and at most 100.")),
+                    ("memory_ratio", _("The ratio of memory must be more than 0, at most 100.")),
+                )
+            ),
+        ]

@@ -202,3 +202,50 @@ class TokenScope(TextChoices):
 
     READ = "read", _("Read")
     WRITE = "write", _("Read, and place, decide and steer")
+
+
+class DueKind(TextChoices):
+    """What comes to an application at a date."""
+
+    END = "end", _("Ends")
+    CONFIRM = "confirm", _("To confirm")
+
+    @property
+    def tone(self) -> str:
+        """Badge tone on screen."""
+        return {"end": "warn", "confirm": "info"}[self.value]
+
+
+class NoticeKind(TextChoices):
+    """What a notice is about."""
+
+    ENDS_SOON = "ends_soon", _("Ends soon")
+    CONFIRM_SOON = "confirm_soon", _("To confirm")
+    CONFIRM_OVERDUE = "confirm_overdue", _("Not confirmed")
+
+    @property
+    def tone(self) -> str:
+        """Badge tone on screen."""
+        return {"ends_soon": "warn", "confirm_soon": "info", "confirm_overdue": "bad"}[self.value]
+
+
+class MailState(TextChoices):
+    """What became of a notice's e-mail. It is claimed before it is handed over: one that a killed
+    worker had in its hands stays "sending", because sending it again could send it twice."""
+
+    NONE = "none", _("Not by e-mail")
+    WAITING = "waiting", _("Waits to be sent")
+    SENDING = "sending", _("Handed over, not confirmed")
+    SENT = "sent", _("Sent")
+    FAILED = "failed", _("Could not be sent")
+
+    @property
+    def tone(self) -> str:
+        """Badge tone on screen."""
+        return {
+            "none": "muted",
+            "waiting": "info",
+            "sending": "warn",
+            "sent": "good",
+            "failed": "bad",
+        }[self.value]

@@ -4,7 +4,13 @@ Money and quantities are exact: NUMERIC(28,12) for quantities and unit prices, N
 costs. Charges stay unrounded; only a document's printed lines are rounded.
 """
 
-from billing.models.accounts import BillingAccount, Budget, IssuingEntity, ProjectBilling
+from billing.models.accounts import (
+    AccountDefaults,
+    BillingAccount,
+    Budget,
+    IssuingEntity,
+    ProjectBilling,
+)
 from billing.models.ledger import (
     BillingExport,
     BillingPeriod,
@@ -18,6 +24,7 @@ from billing.models.prices import Meter, PriceBook, PriceChange, Sku, SkuPrice
 from billing.models.usage import UsageKey, UsageRecord
 
 __all__ = [
+    "AccountDefaults",
     "BillingAccount",
     "BillingExport",
     "BillingPeriod",

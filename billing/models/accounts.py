@@ -1,6 +1,7 @@
 """Who issues, who pays, and what they may spend."""
 
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from django.contrib.postgres.constraints import ExclusionConstraint
 from django.contrib.postgres.fields import (
@@ -21,6 +22,7 @@ from billing.choices import (
 )
 from billing.models.fields import code_name, currency_code
 from inventory.foundation.models import (
+    DefaultsVersion,
     Organisation,
     Project,
     User,
@@ -149,3 +151,17 @@ class Budget(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class AccountDefaults(DefaultsVersion):
+    """What a new paying account of the organisation starts as, where nobody says."""
+
+    BUILT_IN: ClassVar[Mapping[str, Any]] = {"mode": AccountMode.SHOWBACK.value}
+
+    mode = models.CharField(
+        _("new accounts start as"), max_length=12, choices=AccountMode, null=True, blank=True
+    )
+
+    class Meta(DefaultsVersion.Meta):
+        verbose_name = _("default of paying accounts")
+        verbose_name_plural = _("defaults of paying accounts")

@@ -3,6 +3,7 @@
 from billing.selectors.accounts import account_of, visible_accounts
 from billing.selectors.budgets import BudgetState, budget_state, lock_budgets
 from billing.selectors.charges import CostRow, costs_by, visible_charges, visible_invoices
+from billing.selectors.defaults import default_mode
 from billing.selectors.explanations import Derivation, Explanation, explain, explain_all
 from billing.selectors.prices import NoAccount, NoPrice
 from billing.selectors.quotes import Quote, QuotedLine, QuoteLine, quote
@@ -28,6 +29,7 @@ __all__ = [
     "account_of",
     "budget_state",
     "costs_by",
+    "default_mode",
     "explain",
     "explain_all",
     "lock_budgets",

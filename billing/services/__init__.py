@@ -7,6 +7,7 @@ from billing.services.accounts import (
     save_budget,
     save_entity,
 )
+from billing.services.defaults import set_account_defaults
 from billing.services.periods import (
     CannotClose,
     CloseResult,
@@ -68,5 +69,6 @@ __all__ = [
     "save_price",
     "save_price_book",
     "save_sku",
+    "set_account_defaults",
     "set_sku_traits",
 ]

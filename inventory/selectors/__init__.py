@@ -1,5 +1,6 @@
 """Reads of the inventory, by noun; the `lock_*` reads are in `locks`."""
 
+from inventory.selectors.defaults import CapacityRatios, capacity_ratios
 from inventory.selectors.locks import (
     lock_allocations,
     lock_open_state,
@@ -36,6 +37,7 @@ from inventory.selectors.visibility import (
 )
 
 __all__ = [
+    "CapacityRatios",
     "ClassUse",
     "HostRow",
     "MeteredInterval",
@@ -45,6 +47,7 @@ __all__ = [
     "PoolCapacity",
     "QuotaUse",
     "Stock",
+    "capacity_ratios",
     "class_words",
     "host_rows",
     "hosts_of",

@@ -7,6 +7,7 @@ from inventory.services.allocations import (
     reserve,
 )
 from inventory.services.classes import named_class, named_trait, save_word, set_members
+from inventory.services.defaults import set_capacity_defaults
 from inventory.services.hostlists import Fault, ImportRefused
 from inventory.services.imports import ImportReport, import_pool
 from inventory.services.inventories import remove_inventory, set_inventory
@@ -55,6 +56,7 @@ __all__ = [
     "save_pool",
     "save_provider",
     "save_word",
+    "set_capacity_defaults",
     "set_inventory",
     "set_members",
     "set_provider_state",

@@ -3,7 +3,9 @@
 from orchestra.models.catalogue import Offering, OfferingVersion
 from orchestra.models.changes import ChangeWindow, Freeze
 from orchestra.models.connections import Connection, PoolConnection, WorkerBeat
+from orchestra.models.defaults import LeaseDefaults
 from orchestra.models.deployments import Deployment, DeploymentResource
+from orchestra.models.notices import LeaseWarning, Notification
 from orchestra.models.orders import Approval, Order, Plan
 from orchestra.models.policies import Policy, PolicyVersion
 from orchestra.models.runs import Attempt, Effect, Run, Step, StepLog
@@ -19,6 +21,9 @@ __all__ = [
     "DeploymentResource",
     "Effect",
     "Freeze",
+    "LeaseDefaults",
+    "LeaseWarning",
+    "Notification",
     "Offering",
     "OfferingVersion",
     "Order",

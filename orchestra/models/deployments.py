@@ -31,6 +31,9 @@ class Deployment(models.Model):
     instances = models.PositiveIntegerField(_("copies"))
     generation = models.PositiveIntegerField(default=0)
     lease_end_at = models.DateTimeField(_("ends"), null=True, blank=True)
+    # What has no end is confirmed anew up to `confirm_by`; it was last at `confirmed_at`.
+    confirm_by = models.DateTimeField(_("to be confirmed by"), null=True, blank=True)
+    confirmed_at = models.DateTimeField(_("confirmed"), null=True, blank=True)
     created_at = models.DateTimeField()
     retired_at = models.DateTimeField(null=True, blank=True)
 
