@@ -1,6 +1,6 @@
 """The cellar's fixed lists of words, each with its label (and badge tone where it has one)."""
 
-from django.db.models import TextChoices
+from django.db.models import IntegerChoices, TextChoices
 from django.utils.translation import gettext_lazy as _
 
 
@@ -82,3 +82,18 @@ class Theme(TextChoices):
     AUTO = "auto", _("As the device")
     LIGHT = "light", _("Light")
     DARK = "dark", _("Dark")
+
+
+class PageSize(IntegerChoices):
+    """How many rows of a list a page shows."""
+
+    TWENTY_FIVE = 25, "25"
+    FIFTY = 50, "50"
+    HUNDRED = 100, "100"
+
+
+class Density(TextChoices):
+    """How close together the rows of a list stand."""
+
+    COMFORTABLE = "comfortable", _("Comfortable")
+    COMPACT = "compact", _("Compact")

@@ -12,6 +12,8 @@ from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from inventory.foundation.choices import (
+    Density,
+    PageSize,
     ProjectStatus,
     Role,
     Scope,
@@ -62,6 +64,12 @@ class User(AbstractUser):  # type: ignore[django-manager-missing]
     display_name = models.CharField(_("name"), max_length=120, blank=True, validators=[plain_text])
     time_zone = models.CharField(_("time zone"), max_length=64, default="Europe/Berlin")
     theme = models.CharField(_("theme"), max_length=8, choices=Theme, default=Theme.AUTO)
+    page_size = models.PositiveSmallIntegerField(
+        _("rows a page"), choices=PageSize, default=PageSize.FIFTY
+    )
+    density = models.CharField(
+        _("density"), max_length=12, choices=Density, default=Density.COMFORTABLE
+    )
 
     class Meta:
         verbose_name = _("person")
@@ -465,25 +473,70 @@ class IdempotencyKey(models.Model):
 
 
 class SavedView(models.Model):
-    """A list's address (filters, order, columns) under a name."""
+    """A list's address (filters, order, columns) under a name; private unless it names with whom
+    it is shared: a project or an organisation."""
 
     user = models.ForeignKey(User, models.CASCADE, related_name="saved_views")
     project = models.ForeignKey(Project, models.CASCADE, null=True, blank=True, related_name="+")
-    name = models.CharField(max_length=80, validators=[plain_text])
+    organisation = models.ForeignKey(
+        Organisation, models.CASCADE, null=True, blank=True, related_name="+"
+    )
+    name = models.CharField(_("name"), max_length=80, validators=[plain_text])
     path = models.CharField(max_length=200)
     query = models.CharField(max_length=2000, blank=True)
-    is_pinned = models.BooleanField(default=False)
     created_at = models.DateTimeField()
 
     class Meta:
         verbose_name = _("saved view")
         verbose_name_plural = _("saved views")
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["user", "path", "name"], name="saved_view_unique"),
+            models.UniqueConstraint(
+                fields=["user", "path", "name"],
+                name="saved_view_unique",
+                violation_error_message=_("You have a view of that name for this list."),
+            ),
+            models.CheckConstraint(
+                condition=Q(project=None) | Q(organisation=None),
+                name="saved_view_shared_once",
+                violation_error_message=_("Share it with one project or one organisation."),
+            ),
         ]
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def address(self) -> str:
+        """Return the list's address with the view's filters, order and columns."""
+        return f"{self.path}?{self.query or 'view=all'}"
+
+
+class ViewChoice(models.Model):
+    """What one person does with a view, theirs or shared: pins it, opens the list with it.
+
+    `path` repeats the view's, so that the database can allow one default a list.
+    """
+
+    user = models.ForeignKey(User, models.CASCADE, related_name="+")
+    view = models.ForeignKey(SavedView, models.CASCADE, related_name="choices")
+    path = models.CharField(max_length=200)
+    is_pinned = models.BooleanField(default=False)
+    is_default = models.BooleanField(default=False)
+
+    class Meta:
+        verbose_name = _("chosen view")
+        verbose_name_plural = _("chosen views")
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["user", "view"], name="view_choice_unique"),
+            models.UniqueConstraint(
+                fields=["user", "path"],
+                condition=Q(is_default=True),
+                name="view_choice_one_default",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user}: {self.view}"
 
 
 class Slot(models.Model):
