@@ -20,6 +20,7 @@ from django_filters import FilterSet
 
 from inventory.foundation.clock import database_now
 from inventory.foundation.errors import DomainError, InvalidInput, NotVisible, StaleEdit
+from inventory.foundation.figures import Figure
 from inventory.foundation.forms import PortalForm
 from inventory.foundation.idempotency import answer_once
 from inventory.foundation.models import User
@@ -32,7 +33,10 @@ UNSIGNED = frozenset({"csrfmiddlewaretoken", "idempotency_key"})
 
 
 class PortalPage(View):
-    """What all pages have: a title, who may open them, and a template."""
+    """What all pages have: a title, who may open them, and a template.
+
+    Any figure of the page's context is also a file: `?figure=<its id>&format=csv`.
+    """
 
     title: ClassVar[Any] = ""
     subtitle: ClassVar[Any] = ""
@@ -60,13 +64,10 @@ class PortalPage(View):
 
     def page(self, context: dict[str, Any] | None = None, status: int = 200) -> HttpResponse:
         """Draw the page."""
-        names = {"title": self.title, "subtitle": self.subtitle}
-        return render(
-            self.request,
-            self.template_name,
-            names | self.context() | (context or {}),
-            status=status,
-        )
+        names = {"title": self.title, "subtitle": self.subtitle} | self.context() | (context or {})
+        if asked := self.request.GET.get("figure"):
+            return figure_file(named_figure(names, asked))
+        return render(self.request, self.template_name, names, status=status)
 
 
 class ListPage(PortalPage):
@@ -94,7 +95,7 @@ class ListPage(PortalPage):
         valid = filters.is_valid()
         found = filters.qs if valid else filters.queryset.none()
         table = self.sorted_table(found)
-        if request.GET.get("format") == "csv":
+        if request.GET.get("format") == "csv" and "figure" not in request.GET:
             if not valid:
                 message = "The file was not made: the filters in the address are not right."
                 raise InvalidInput(message)
@@ -200,6 +201,32 @@ def csv_lines(table: PortalTable) -> Iterable[str]:
     yield writer.writerow([str(column.header) for column in columns])
     for row in table.rows:
         yield writer.writerow([cell_text(row.get_cell_value(column.name)) for column in columns])
+
+
+def named_figure(names: dict[str, Any], asked: str) -> Figure:
+    """Return the figure of that id among what a page shows; NotVisible when there is none."""
+    for value in names.values():
+        for one in value if isinstance(value, list | tuple) else [value]:
+            if isinstance(one, Figure) and one.id == asked:
+                return one
+    message = "This page has no such figure now. Open the page again."
+    raise NotVisible(message)
+
+
+def figure_file(figure: Figure) -> StreamingHttpResponse:
+    """Return a figure's table twin as a file, with the exact values."""
+    writer = csv.writer(Line())
+    lines = [figure.head, *([label, *values] for label, values in figure.rows)]
+    stamp = database_now().date().isoformat()
+    filename = f"{slugify(figure.id)}-{stamp}-{len(figure.rows)}-rows.csv"
+    return StreamingHttpResponse(
+        (writer.writerow([cell_text(cell) for cell in line]) for line in lines),
+        content_type="text/csv; charset=utf-8",
+        headers={
+            "Content-Disposition": f'attachment; filename="{filename}"',
+            "X-Row-Count": str(len(figure.rows)),
+        },
+    )
 
 
 class DetailPage(PortalPage):
