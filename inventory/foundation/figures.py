@@ -150,7 +150,7 @@ class Figure:
         is_heat = self.kind == "heatmap"
         decimal, thousand = get_format("DECIMAL_SEPARATOR"), get_format("THOUSAND_SEPARATOR")
         axis = {"automargin": True, "fixedrange": True}
-        y_axis = {"type": "category", "autorange": "reversed", "gridcolor": CLEAR}
+        y_axis: dict[str, Any] = {"type": "category", "autorange": "reversed", "gridcolor": CLEAR}
         if not is_heat:
             y_axis = {
                 "rangemode": "tozero",

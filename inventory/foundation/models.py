@@ -539,6 +539,28 @@ class ViewChoice(models.Model):
         return f"{self.user}: {self.view}"
 
 
+class FormDraft(models.Model):
+    """What a person typed into a form and has not sent: kept for that person alone.
+
+    `data` holds the fields' texts as they were typed, by name; secrets and files never.
+    """
+
+    user = models.ForeignKey(User, models.CASCADE, related_name="+")
+    path = models.CharField(max_length=200)
+    data = models.JSONField(default=dict)
+    saved_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name = _("draft")
+        verbose_name_plural = _("drafts")
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["user", "path"], name="form_draft_unique"),
+        ]
+
+    def __str__(self) -> str:
+        return self.path
+
+
 class Slot(models.Model):
     """One period of one periodic job: whoever inserts the row does the work, once."""
 

@@ -62,8 +62,8 @@ class PortalPage(View):
         """Return what the template reads beside title and subtitle."""
         return {}
 
-    def page(self, context: dict[str, Any] | None = None, status: int = 200) -> HttpResponse:
-        """Draw the page."""
+    def page(self, context: dict[str, Any] | None = None, status: int = 200) -> Any:
+        """Draw the page, or answer with the file of one of its figures."""
         names = {"title": self.title, "subtitle": self.subtitle} | self.context() | (context or {})
         if asked := self.request.GET.get("figure"):
             return figure_file(named_figure(names, asked))
@@ -206,9 +206,8 @@ def csv_lines(table: PortalTable) -> Iterable[str]:
 def named_figure(names: dict[str, Any], asked: str) -> Figure:
     """Return the figure of that id among what a page shows; NotVisible when there is none."""
     for value in names.values():
-        for one in value if isinstance(value, list | tuple) else [value]:
-            if isinstance(one, Figure) and one.id == asked:
-                return one
+        if isinstance(value, Figure) and value.id == asked:
+            return value
     message = "This page has no such figure now. Open the page again."
     raise NotVisible(message)
 
