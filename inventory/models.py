@@ -341,6 +341,33 @@ class ResourceState(models.Model):
         return f"{self.resource_id}: {self.state}"
 
 
+class FormerKind(models.Model):
+    """What a resource was called on the bill before it was changed into another service.
+
+    Without a row it always was what `Resource.kind` says.
+    """
+
+    resource = models.ForeignKey(Resource, models.PROTECT, related_name="former_kinds")
+    kind = models.CharField(_("kind"), max_length=80)
+    during = DateTimeRangeField()
+
+    class Meta:
+        verbose_name = _("former kind")
+        verbose_name_plural = _("former kinds")
+        constraints: ClassVar = [
+            ExclusionConstraint(
+                name="former_kind_no_overlap",
+                expressions=[
+                    ("resource", RangeOperators.EQUAL),
+                    ("during", RangeOperators.OVERLAPS),
+                ],
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.resource_id}: {self.kind}"
+
+
 class Allocation(models.Model):
     """An amount of a class that a resource holds.
 

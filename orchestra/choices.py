@@ -34,6 +34,14 @@ class OrderKind(TextChoices):
     RETIRE = "retire", _("Give back")
 
 
+class Alteration(TextChoices):
+    """What a change of a running application changes."""
+
+    RESIZE = "resize", _("Resize")
+    EXTEND = "extend", _("Extend")
+    END = "end", _("End earlier")
+
+
 class OrderState(TextChoices):
     """engine.md: DRAFT → PLANNED → AWAITING_APPROVAL → APPROVED … → FULFILLED."""
 
@@ -161,6 +169,7 @@ class AttemptOutcome(TextChoices):
     PERMANENT = "permanent", _("Failed")
     UNKNOWN = "unknown", _("Result not confirmed")
     LOST = "lost", _("Worker lost, taken over")
+    SKIPPED = "skipped", _("Not offered by the connection")
 
 
 class DeploymentState(TextChoices):

@@ -14,7 +14,14 @@ from inventory.foundation.models import (
     short_name,
 )
 from inventory.models import Pool
-from orchestra.choices import ChangeKind, Decision, Environment, OrderKind, OrderState
+from orchestra.choices import (
+    Alteration,
+    ChangeKind,
+    Decision,
+    Environment,
+    OrderKind,
+    OrderState,
+)
 from orchestra.models.catalogue import OfferingVersion
 from orchestra.models.deployments import Deployment
 from orchestra.models.policies import PolicyVersion
@@ -24,6 +31,9 @@ class Order(models.Model):
     """A request for capacity, or for a change or the end of what runs."""
 
     kind = models.CharField(max_length=8, choices=OrderKind, default=OrderKind.CREATE)
+    alteration = models.CharField(
+        _("what changes"), max_length=8, choices=Alteration, blank=True, default=""
+    )
     state = models.CharField(max_length=20, choices=OrderState, default=OrderState.DRAFT)
     project = models.ForeignKey(Project, models.PROTECT, related_name="orders")
     requester = models.ForeignKey(User, models.PROTECT, related_name="orders")
@@ -53,6 +63,13 @@ class Order(models.Model):
                 condition=Q(instances__gte=1),
                 name="order_instances_positive",
                 violation_error_message=_("Ask for at least one copy."),
+            ),
+            models.CheckConstraint(
+                condition=Q(kind=OrderKind.CHANGE, deployment__isnull=False)
+                & ~Q(alteration="")
+                | ~Q(kind=OrderKind.CHANGE) & Q(alteration=""),
+                name="order_change_says_what",
+                violation_error_message=_("A change says what it changes, and of what."),
             ),
             models.CheckConstraint(
                 condition=Q(start_at=None) | Q(end_at=None) | Q(end_at__gt=F("start_at")),
