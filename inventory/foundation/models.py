@@ -206,12 +206,12 @@ class ProjectRequest(WishModel):
         Project, models.PROTECT, null=True, blank=True, related_name="request"
     )
     decided_by = models.ForeignKey(
-        User, models.PROTECT, null=True, related_name="+", verbose_name=_("decided by")
+        User, models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("decided by")
     )
     answer = models.CharField(_("answer"), max_length=500, blank=True, validators=[plain_text])
     changed = models.JSONField(_("changed by the decision"), default=dict, blank=True)
     created_at = models.DateTimeField(_("asked"))
-    decided_at = models.DateTimeField(_("decided"), null=True)
+    decided_at = models.DateTimeField(_("decided"), null=True, blank=True)
 
     class Meta(WishModel.Meta):
         verbose_name = _("request for a project")
@@ -256,10 +256,10 @@ class ProjectTransfer(WishModel):
         User, models.PROTECT, related_name="+", verbose_name=_("who will answer for it")
     )
     deputy = models.ForeignKey(
-        User, models.PROTECT, null=True, related_name="+", verbose_name=_("deputy")
+        User, models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("deputy")
     )
     organisation = models.ForeignKey(
-        Organisation, models.PROTECT, null=True, related_name="+", verbose_name=_("to")
+        Organisation, models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("to")
     )
     before = models.CharField(_("until then"), max_length=200)
     state = models.CharField(
@@ -269,11 +269,11 @@ class ProjectTransfer(WishModel):
     reason = models.CharField(_("reason"), max_length=500, validators=[plain_text])
     effective_at = models.DateTimeField(_("takes effect"), null=True, blank=True)
     decided_by = models.ForeignKey(
-        User, models.PROTECT, null=True, related_name="+", verbose_name=_("decided by")
+        User, models.PROTECT, null=True, blank=True, related_name="+", verbose_name=_("decided by")
     )
     answer = models.CharField(_("answer"), max_length=500, blank=True, validators=[plain_text])
     created_at = models.DateTimeField(_("asked"))
-    decided_at = models.DateTimeField(_("decided"), null=True)
+    decided_at = models.DateTimeField(_("decided"), null=True, blank=True)
 
     class Meta(WishModel.Meta):
         verbose_name = _("hand-over of a project")

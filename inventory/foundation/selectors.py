@@ -2,16 +2,19 @@
 
 from datetime import datetime
 
-from django.db.models import OuterRef, Q, QuerySet, StringAgg, Subquery, Value
-from django.db.models.functions import Now
+from django.contrib.auth.models import Group
+from django.db.models import Case, OuterRef, Q, QuerySet, StringAgg, Subquery, Value, When
+from django.db.models.functions import Coalesce, Now
 
-from inventory.foundation.choices import Role
+from inventory.foundation.choices import Role, WishState
 from inventory.foundation.models import (
     AuditEvent,
     Event,
     Membership,
     Organisation,
     Project,
+    ProjectRequest,
+    ProjectTransfer,
     RoleGrant,
     User,
 )
@@ -95,6 +98,115 @@ def members_of_any(organisations: QuerySet[Organisation]) -> QuerySet[User]:
 def organisations_for(user: User, action: Action) -> QuerySet[Organisation]:
     """Return the organisations in which the person holds the action, by name."""
     return Organisation.objects.filter(pk__in=organisations_where(user, action)).order_by("name")
+
+
+def organisations_of(user: User) -> QuerySet[Organisation]:
+    """Return the organisations that the person belongs to, with all below them, by name."""
+    own = set(user.memberships.values_list("organisation_id", flat=True))
+    parents = dict(Organisation.objects.values_list("id", "parent_id"))
+    reached = set()
+    for start in parents:
+        node: int | None = start
+        while node is not None and node not in own:
+            node = parents[node]
+        if node is not None:
+            reached.add(start)
+    return Organisation.objects.filter(pk__in=reached).order_by("name")
+
+
+def organisations_known(user: User) -> QuerySet[Organisation]:
+    """Return the organisations that the person belongs to or holds a role in, by name."""
+    roles = organisations_where(user, Action.PROJECT_VIEW)
+    own = organisations_of(user).values("pk")
+    return Organisation.objects.filter(Q(pk__in=roles) | Q(pk__in=own)).order_by("name")
+
+
+def groups_of(organisation: Organisation) -> QuerySet[Group]:
+    """Return the groups of which every active member belongs to the organisation, by name."""
+    people = members_of(organisation).values("pk")
+    outsiders = User.objects.filter(is_active=True).exclude(pk__in=people)
+    return (
+        Group.objects.filter(user__in=people)
+        .exclude(user__in=outsiders)
+        .distinct()
+        .order_by("name")
+    )
+
+
+def visible_project_requests(user: User) -> QuerySet[ProjectRequest]:
+    """Return the requests for projects that the person made, is named in or has a say in."""
+    rows = ProjectRequest.objects.select_related("organisation", "requester", "owner", "deputy")
+    if user.is_superuser:
+        return rows
+    where = set().union(
+        *(
+            organisations_where(user, action)
+            for action in (Action.PROJECT_CREATE, Action.MONEY_MANAGE, Action.AUDIT_VIEW)
+        )
+    )
+    return rows.filter(
+        Q(requester=user) | Q(owner=user) | Q(deputy=user) | Q(organisation_id__in=where)
+    )
+
+
+def visible_transfers(user: User) -> QuerySet[ProjectTransfer]:
+    """Return the hand-overs that the person has to do with, by project, name or organisation."""
+    return ProjectTransfer.objects.filter(
+        Q(project__in=projects_where(user, Action.PROJECT_VIEW))
+        | Q(user=user)
+        | Q(deputy=user)
+        | Q(asked_by=user)
+        | Q(organisation_id__in=organisations_where(user, Action.PROJECT_CREATE))
+    ).select_related("project__organisation", "organisation", "user", "deputy", "asked_by")
+
+
+def project_inbox(user: User) -> QuerySet[ProjectRequest]:
+    """Return the requests for projects that wait for this person's decision, oldest first."""
+    return (
+        visible_project_requests(user)
+        .filter(
+            state=WishState.WAITING,
+            organisation_id__in=organisations_where(user, Action.PROJECT_CREATE),
+        )
+        .exclude(requester=user)
+        .order_by("created_at", "pk")
+    )
+
+
+def transfer_inbox(user: User) -> QuerySet[ProjectTransfer]:
+    """Return the hand-overs that wait for this person's answer, oldest first."""
+    return (
+        visible_transfers(user)
+        .filter(
+            Q(user=user, organisation=None)
+            | Q(
+                organisation=None,
+                project__organisation_id__in=organisations_where(user, Action.PROJECT_EDIT),
+            )
+            | Q(organisation_id__in=organisations_where(user, Action.PROJECT_CREATE)),
+            state=WishState.WAITING,
+        )
+        .exclude(asked_by=user)
+        .order_by("created_at", "pk")
+    )
+
+
+def all_grants_of(project: Project) -> QuerySet[RoleGrant]:
+    """Return the roles in the project and its organisations, with those that have run out.
+
+    `has_ended` tells them apart (database time).
+    """
+    return (
+        RoleGrant.objects.filter(
+            Q(project=project) | Q(organisation_id__in=ancestry(project.organisation_id))
+        )
+        .select_related("user", "group", "granted_by", "organisation", "project")
+        .annotate(
+            has_ended=Case(When(expires_at__lte=Now(), then=True), default=False),
+            principal=Coalesce("user__display_name", "group__name"),
+        )
+        .order_by("has_ended", "principal", "pk")
+    )
 
 
 def grants_to(*, user: User, at: datetime) -> QuerySet[RoleGrant]:

@@ -18,6 +18,7 @@ from inventory.foundation.models import (
 from inventory.foundation.permissions import Action, may
 from inventory.foundation.selectors import people_with
 from inventory.foundation.services import (
+    MustAccept,
     OwnRole,
     add_member,
     create_project,
@@ -128,7 +129,7 @@ def test_an_edit_says_what_changed(project: Project, owner: User, deputy: User) 
 
 
 def test_an_edit_checks_field_person_and_right(
-    project: Project, owner: User, member: User, stranger: User
+    project: Project, owner: User, member: User, stranger: User, boss: User
 ) -> None:
     def edit(actor: User, **changes: Any) -> Project:
         return edit_project(project=project, actor=actor, version=1, changes=changes, at=NOW)
@@ -137,16 +138,18 @@ def test_an_edit_checks_field_person_and_right(
         edit(owner, slug="other", status="closed")
     assert set(caught.value.fields) == {"slug", "status"}
     with pytest.raises(InvalidInput, match="belongs to Acme"):
-        edit(owner, deputy=stranger)
+        edit(boss, deputy=stranger)
     with pytest.raises(InvalidInput, match="Choose a person"):
-        edit(owner, deputy="mia")
+        edit(boss, deputy="mia")
     with pytest.raises(InvalidInput, match="two people"):
-        edit(owner, deputy=owner)
+        edit(boss, deputy=owner)
     with pytest.raises(Forbidden, match="role owner"):
         edit(member, name="Mine")
     with pytest.raises(NotVisible):
         edit(stranger, name="Mine")
-    assert edit(owner, deputy=member).deputy == member
+    with pytest.raises(MustAccept, match="Hand over"):
+        edit(owner, deputy=member)
+    assert edit(boss, deputy=member).deputy == member
 
 
 # --- roles -------------------------------------------------------------------------------------

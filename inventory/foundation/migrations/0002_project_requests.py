@@ -100,7 +100,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("created_at", models.DateTimeField(verbose_name="asked")),
-                ("decided_at", models.DateTimeField(null=True, verbose_name="decided")),
+                ("decided_at", models.DateTimeField(blank=True, null=True, verbose_name="decided")),
                 (
                     "asked_by",
                     models.ForeignKey(
@@ -113,6 +113,7 @@ class Migration(migrations.Migration):
                 (
                     "decided_by",
                     models.ForeignKey(
+                        blank=True,
                         null=True,
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="+",
@@ -123,6 +124,7 @@ class Migration(migrations.Migration):
                 (
                     "deputy",
                     models.ForeignKey(
+                        blank=True,
                         null=True,
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="+",
@@ -133,6 +135,7 @@ class Migration(migrations.Migration):
                 (
                     "organisation",
                     models.ForeignKey(
+                        blank=True,
                         null=True,
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="+",
@@ -290,10 +293,11 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("created_at", models.DateTimeField(verbose_name="asked")),
-                ("decided_at", models.DateTimeField(null=True, verbose_name="decided")),
+                ("decided_at", models.DateTimeField(blank=True, null=True, verbose_name="decided")),
                 (
                     "decided_by",
                     models.ForeignKey(
+                        blank=True,
                         null=True,
                         on_delete=django.db.models.deletion.PROTECT,
                         related_name="+",

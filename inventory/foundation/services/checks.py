@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.core.exceptions import ValidationError
+from django.db.models import Model
 
 from inventory.foundation.errors import InvalidInput, NotVisible
-from inventory.foundation.models import Organisation, Project, User
+from inventory.foundation.models import Organisation, User
 from inventory.foundation.permissions import Action, organisations_where, refusal
 from inventory.foundation.selectors import members_of
 
@@ -22,14 +23,25 @@ def require_organisation(actor: User, action: Action, organisation: Organisation
     raise refusal(action)
 
 
+def people_faults(organisation: Organisation, **people: User) -> dict[str, str]:
+    """Return a fault by field for each who is no active person of the organisation."""
+    known = members_of(organisation)
+    return {
+        field: f"Choose an active person who belongs to {organisation}."
+        for field, person in people.items()
+        if not isinstance(person, User) or not known.filter(pk=person.pk).exists()
+    }
+
+
 def refuse_unknown(changes: Mapping[str, Any], known: tuple[str, ...], noun: str) -> None:
+    """Raise InvalidInput that names each field which may not be changed."""
     unknown = sorted(str(name) for name in changes if name not in known)
     if unknown:
         message = f"A {noun} has no field {', '.join(unknown)} that may be changed."
         raise InvalidInput(message, fields=dict.fromkeys(unknown, "There is no such field."))
 
 
-def clean(instance: Project | User, only: set[str] | None = None) -> None:
+def clean(instance: Model, only: set[str] | None = None) -> None:
     """Run the model's own checks and say by field what is wrong."""
     exclude = None
     if only is not None:

@@ -1,4 +1,4 @@
-"""The verbs of projects: open, change."""
+"""The verbs of projects: open, change, close, open again."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -6,14 +6,32 @@ from typing import Any
 
 from django.db import transaction
 
-from inventory.foundation.errors import InvalidInput, StaleEdit
+from inventory.foundation.choices import ProjectStatus
+from inventory.foundation.errors import Conflict, Forbidden, InvalidInput, StaleEdit
 from inventory.foundation.models import Organisation, Project, User
-from inventory.foundation.permissions import Action, require
-from inventory.foundation.selectors import members_of
-from inventory.foundation.services.checks import clean, plain, refuse_unknown, require_organisation
-from inventory.foundation.trail import record_audit
+from inventory.foundation.permissions import Action, organisations_where, require
+from inventory.foundation.services.checks import (
+    clean,
+    people_faults,
+    plain,
+    refuse_unknown,
+    require_organisation,
+)
+from inventory.foundation.trail import emit_event, record_audit
 
 PROJECT_FIELDS = ("name", "description", "owner", "deputy", "cost_centre", "end_date")
+
+
+class ProjectClosed(Conflict):
+    """A closed project is kept as it was."""
+
+    code = "project_closed"
+
+
+class MustAccept(Forbidden):
+    """Who answers for a project has to agree to it."""
+
+    code = "must_accept"
 
 
 @transaction.atomic
@@ -56,6 +74,7 @@ def create_project(
         project=project,
         changes={field: [None, plain(getattr(project, field))] for field in PROJECT_FIELDS},
     )
+    _emit(project, "opened", at)
     return project
 
 
@@ -65,10 +84,15 @@ def edit_project(
 ) -> Project:
     """Change name, description, owner, deputy, cost centre or end date.
 
-    Raises StaleEdit when `version` is not the project's current one, InvalidInput by field.
+    Only who owns the organisation puts in another owner or deputy here; others hand over, and the
+    new one accepts (`hand_over`). Raises StaleEdit when `version` is not the project's current one,
+    InvalidInput by field, MustAccept, ProjectClosed.
     """
     require(actor, Action.PROJECT_EDIT, project)
-    project = Project.objects.select_for_update(of=("self",)).get(pk=project.pk)
+    project = lock_project(project)
+    if project.status == ProjectStatus.CLOSED:
+        message = f"{project} is closed and kept as it was. Open it again to change it."
+        raise ProjectClosed(message)
     if version != project.version:
         message = "This project was changed since you opened it. Open it again to see how."
         raise StaleEdit(message)
@@ -77,6 +101,8 @@ def edit_project(
     for field, value in changes.items():
         if field in ("owner", "deputy") and not isinstance(value, User):
             raise InvalidInput("Choose a person.", fields={field: "Choose a person."})
+        if field in ("owner", "deputy") and value != getattr(project, field):
+            _require_acceptance(project, actor, field)
         setattr(project, field, value)
     _check_project(project, at, changed=set(changes))
     differences = {
@@ -99,15 +125,85 @@ def edit_project(
     return project
 
 
+@transaction.atomic
+def mark_closed(*, project: Project, actor: User, reason: str, at: datetime) -> Project:
+    """Close a project that its caller found empty: nothing may be ordered in it any more.
+
+    Whether it is empty the conductor knows (`close_project` of `orchestra/services/projects.py`).
+    Raises Forbidden, ProjectClosed.
+    """
+    require(actor, Action.PROJECT_EDIT, project)
+    project = lock_project(project)
+    if project.status == ProjectStatus.CLOSED:
+        message = f"{project} is closed already."
+        raise ProjectClosed(message)
+    return _set_status(project, ProjectStatus.CLOSED, actor=actor, reason=reason, at=at)
+
+
+@transaction.atomic
+def reopen_project(*, project: Project, actor: User, reason: str, at: datetime) -> Project:
+    """Let a closed project order again. Raises Forbidden, ProjectClosed where it is not closed."""
+    require(actor, Action.PROJECT_EDIT, project)
+    project = lock_project(project)
+    if project.status != ProjectStatus.CLOSED:
+        message = f"{project} is not closed: there is nothing to open again."
+        raise ProjectClosed(message)
+    return _set_status(project, ProjectStatus.ACTIVE, actor=actor, reason=reason, at=at)
+
+
+def lock_project(project: Project) -> Project:
+    """Return the project with its row locked against writes that refer to it."""
+    return (
+        Project.objects.select_for_update(of=("self",))
+        .select_related("organisation", "owner", "deputy")
+        .get(pk=project.pk)
+    )
+
+
+def _set_status(
+    project: Project, status: ProjectStatus, *, actor: User, reason: str, at: datetime
+) -> Project:
+    if not reason.strip():
+        message = "Say why: it stays in the project's history."
+        raise InvalidInput(message, fields={"reason": message})
+    before, project.status = project.status, status
+    is_closed = status == ProjectStatus.CLOSED
+    project.closed_at = at if is_closed else None
+    project.version += 1
+    project.save(update_fields=["status", "closed_at", "version"])
+    record_audit(
+        action="project.close" if is_closed else "project.reopen",
+        subject=project,
+        at=at,
+        actor=actor,
+        project=project,
+        changes={"status": [before, status]},
+        reason=reason,
+    )
+    _emit(project, "closed" if is_closed else "reopened", at)
+    return project
+
+
+def _emit(project: Project, what: str, at: datetime) -> None:
+    emit_event(
+        type=f"orchestra.project.{what}",
+        subject=project,
+        at=at,
+        project=project,
+        data={"name": project.name, "slug": project.slug, "status": project.status},
+    )
+
+
+def _require_acceptance(project: Project, actor: User, field: str) -> None:
+    if project.organisation_id not in organisations_where(actor, Action.PROJECT_EDIT):
+        message = f"A new {field} has to accept: use “Hand over” on the project's page."
+        raise MustAccept(message, fields={field: message})
+
+
 def _check_project(project: Project, at: datetime, changed: set[str] | None = None) -> None:
-    faults = {}
-    people = members_of(project.organisation)
-    for field in ("owner", "deputy"):
-        if changed is not None and field not in changed:
-            continue
-        if not people.filter(pk=getattr(project, f"{field}_id")).exists():
-            faults[field] = f"Choose an active person who belongs to {project.organisation}."
-    if faults:
+    named = [one for one in ("owner", "deputy") if changed is None or one in changed]
+    people = {field: getattr(project, field) for field in named}
+    if faults := people_faults(project.organisation, **people):
         raise InvalidInput(next(iter(faults.values())), fields=faults)
     clean(project)
     is_new_end = changed is None or "end_date" in changed
