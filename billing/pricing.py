@@ -20,6 +20,7 @@ from billing.choices import PriceBase, PriceModel, Rounding
 COST_DECIMALS = 10
 QUANTITY_DECIMALS = 12
 PRICE_DECIMALS = 6  # so that a quantity is never coarser than a ten-thousandth of its unit
+BOUND_DECIMALS = 4  # so that the bounds of tiers lie on the grid of every price
 SECONDS_OF_HOUR = 3600
 MICROSECOND = timedelta(microseconds=1)
 EXACT = Context(prec=80, traps=[Inexact, InvalidOperation])
@@ -49,6 +50,22 @@ class PricedLine:
     quantity: Decimal
     fee: Decimal
     cost: Decimal
+
+
+@dataclass(frozen=True)
+class TierPart:
+    """A part of a quantity, in (lower, upper] of what accumulates, at one price and list price.
+
+    `fee` and `list_fee` are due with it because their tier is entered here.
+    """
+
+    lower: Decimal
+    upper: Decimal | None
+    price: Tier
+    listed: Tier
+    quantity: Decimal
+    fee: Decimal
+    list_fee: Decimal
 
 
 def multiply(*factors: Decimal) -> Decimal:
@@ -153,6 +170,59 @@ def price_lines(
     raise PricingError(message)
 
 
+def split_tiers(
+    *,
+    tiers: Sequence[Tier],
+    listed: Sequence[Tier],
+    quantity: Decimal,
+    cumulative: Decimal = Decimal(0),
+) -> tuple[TierPart, ...]:
+    """Cut a quantity at the bounds of the tiers that are paid and of those of the list.
+
+    Each costs what `price_lines` says, by its tiers, to the last digit. A quantity of zero is one
+    part of zero. Raises PricingError where the tiers leave a gap.
+    """
+    end = EXACT.add(cumulative, quantity)
+    paid, list_tiers = _ordered(tiers), _ordered(listed)
+    bounds = sorted({tier.lower for tier in (*paid, *list_tiers)})
+    uppers: list[Decimal | None] = [*bounds[1:], None]
+    parts = []
+    for lower, upper in zip(bounds, uppers, strict=True):
+        top = end if upper is None else min(end, upper)
+        bottom = max(cumulative, lower)
+        is_place_of_nothing = quantity == 0 and lower <= end and (upper is None or end < upper)
+        if top <= bottom and not is_place_of_nothing:
+            continue
+        price, list_price = _tier_at(paid, lower), _tier_at(list_tiers, lower)
+        entered = cumulative <= lower < end
+        parts.append(
+            TierPart(
+                lower=lower,
+                upper=upper,
+                price=price,
+                listed=list_price,
+                quantity=EXACT.subtract(top, bottom) if quantity else Decimal(0),
+                fee=price.flat_fee if entered and price.lower == lower else Decimal(0),
+                list_fee=(
+                    list_price.flat_fee if entered and list_price.lower == lower else Decimal(0)
+                ),
+            )
+        )
+    return tuple(parts)
+
+
+def tier_gaps(tiers: Sequence[Tier]) -> list[tuple[Decimal, Decimal | None]]:
+    """Return the stretches from zero on that no tier prices, in order."""
+    gaps: list[tuple[Decimal, Decimal | None]] = []
+    reached: Decimal | None = Decimal(0)
+    for tier in _ordered(tiers):
+        if reached is not None and tier.lower > reached:
+            gaps.append((reached, tier.lower))
+        if reached is not None:
+            reached = None if tier.upper is None else max(reached, tier.upper)
+    return gaps if reached is None else [*gaps, (reached, None)]
+
+
 def round_money(amount: Decimal, *, rounding: str, decimals: int = 2) -> Decimal:
     """Round to a currency's minor unit: half up (away from zero) or half to even."""
     return _decimal(_round_units(Fraction(amount), rounding, decimals), decimals)
@@ -233,6 +303,19 @@ def plain(number: Decimal) -> str:
     """Return the number as text without exponent and without trailing zeros."""
     text = f"{number:f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def _ordered(tiers: Sequence[Tier]) -> list[Tier]:
+    return sorted(tiers, key=lambda tier: tier.lower)
+
+
+def _tier_at(tiers: Sequence[Tier], lower: Decimal) -> Tier:
+    """Return the tier that prices what lies just above `lower`."""
+    for tier in tiers:
+        if tier.lower <= lower and (tier.upper is None or lower < tier.upper):
+            return tier
+    message = f"no tier prices what lies above {plain(lower)}"
+    raise PricingError(message)
 
 
 def _graduated(

@@ -2,13 +2,13 @@
 
 from collections import Counter
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 
 from django.db.models import Q, QuerySet, Sum
 
 from billing import pricing
-from billing.choices import PeriodState
+from billing.choices import PeriodState, PriceModel
 from billing.models import BillingAccount, BillingPeriod, Budget, Charge
 from billing.selectors.accounts import account_of, by_window, paid_stretches
 from billing.selectors.prices import NoPrice, PriceTable, is_over_time, level_of, price_table
@@ -95,8 +95,9 @@ def _state(budget: Budget, account: BillingAccount, at: datetime) -> BudgetState
             lease_end = facts[one.resource_id].lease_end_at or high
             _count(used, one.within(rated_to, at))
             _count(promised, one.within(at, min(lease_end, high)))
-    actual_costs, without = _cost(table, used)
-    committed, without_too = _cost(table, promised)
+    reached = _reached(account, table, start, end)
+    actual_costs, without = _cost(table, used, reached)
+    committed, without_too = _cost(table, promised, reached)
     actual = pricing.total([charged, actual_costs])
     return BudgetState(
         budget=budget,
@@ -138,7 +139,36 @@ def _count(counter: Counter[Usage], usage: Usage | None) -> None:
         ] += 1
 
 
-def _cost(table: PriceTable, usage: Counter[Usage]) -> tuple[Decimal, set[str]]:
+def _reached(
+    account: BillingAccount, table: PriceTable, start: datetime, end: datetime
+) -> dict[tuple[int, date], Decimal]:
+    """Return what was charged of each graduated item in each month: where its tiers go on."""
+    graduated = [item.sku.pk for item in table.items if item.is_graduated]
+    if not graduated:
+        return {}
+    rows = (
+        Charge.objects.filter(
+            account=account,
+            sku__in=graduated,
+            correction=None,
+            charge_start__gte=start,
+            charge_start__lt=end,
+        )
+        .exclude(labels__tier__is_fee=True)
+        .values_list("sku_id", "period__month")
+        .annotate(quantity=Sum("pricing_quantity"))
+        .order_by()
+    )
+    return {(sku, month): quantity for sku, month, quantity in rows}
+
+
+def _cost(
+    table: PriceTable, usage: Counter[Usage], reached: dict[tuple[int, date], Decimal]
+) -> tuple[Decimal, set[str]]:
+    """Return the exact cost, and the kinds without a price; `reached` moves on with the tiers.
+
+    Tiers that accumulate over less than the account are taken as if they did over it: a forecast.
+    """
     costs: list[Decimal] = []
     priced: set[str] = set()
     gaps: set[str] = set()
@@ -153,5 +183,10 @@ def _cost(table: PriceTable, usage: Counter[Usage]) -> tuple[Decimal, set[str]]:
                 gaps.add(one.kind)
                 continue
             priced.add(one.kind)
-            costs += [pricing.multiply(cut.cost(level), Decimal(count)) for cut in cuts]
+            for cut in cuts:
+                quantity = pricing.multiply(cut.quantity(level), Decimal(count))
+                before = reached.get((cut.sku.pk, cut.month), Decimal(0))
+                costs.append(cut.cost(quantity, before))
+                if cut.sku.model == PriceModel.GRADUATED:
+                    reached[cut.sku.pk, cut.month] = before + quantity
     return pricing.total(costs), ({one.kind for one in usage} - priced) | gaps

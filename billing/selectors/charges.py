@@ -61,12 +61,19 @@ def costs_by(*, charges: QuerySet[Charge], by: str, every: Every = "total") -> l
     """Return the exact sums of the charges by one of GROUPS, for each day, month or altogether.
 
     Days and months are those of the billing zone. A charge is spread over its days by seconds, and
-    the days add up to it exactly. Ordered by start, name and key. One query.
+    the days add up to it exactly; a correction falls on the first day of the month it is billed in.
+    Ordered by start, name and key. One query.
     """
     key_field, name_field = GROUPS[by]
     sums: dict[tuple[date | None, str, str, str], Decimal] = defaultdict(Decimal)
     when = {
-        "day": ("charge_start", "charge_end", "account__entity__zone"),
+        "day": (
+            "charge_start",
+            "charge_end",
+            "account__entity__zone",
+            "correction_id",
+            "period__month",
+        ),
         "month": ("period__month",),
         "total": (),
     }[every]
@@ -74,7 +81,9 @@ def costs_by(*, charges: QuerySet[Charge], by: str, every: Every = "total") -> l
     rows = charges.order_by().values(*fields).annotate(cost=Sum("billed_cost"))
     for row in rows:
         what = (str(row[key_field] or ""), str(row[name_field] or ""), str(row["currency"]))
-        if every == "day":
+        if every == "day" and row["correction_id"] is not None:
+            sums[row["period__month"], *what] += row["cost"]
+        elif every == "day":
             shares = _by_day(
                 row["cost"], row["charge_start"], row["charge_end"], row["account__entity__zone"]
             )

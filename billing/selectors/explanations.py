@@ -30,8 +30,9 @@ class Explanation:
     """The derivation of one charge.
 
     `start`, `end` and `amount` are read live; `quantity` and `cost` are computed from them now,
-    `billed` is what the ledger says, `difference` = cost - billed. `formula` is a line such as
-    "471 h × 0.112 × 1 = 52.752".
+    `billed` is what the ledger says, `corrected` what later corrections of the line add to it;
+    `difference` = cost - billed - corrected. `formula` is a line such as
+    "471 h × 0.112 × 1 = 52.752". `tier` says which part of the usage this is (None: all of it).
     """
 
     charge: Charge
@@ -52,9 +53,11 @@ class Explanation:
     quantity: Decimal
     cost: Decimal
     billed: Decimal
+    corrected: Decimal
     difference: Decimal
     currency: str
     formula: str
+    tier: dict[str, Any] | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """Return JSON: decimals as plain text, instants as ISO 8601."""
@@ -77,6 +80,8 @@ class Explanation:
             "quantity": pricing.plain(self.quantity),
             "cost": pricing.plain(self.cost),
             "billed": pricing.plain(self.billed),
+            "corrected": pricing.plain(self.corrected),
+            "tier": self.tier,
             "difference": pricing.plain(self.difference),
             "currency": self.currency,
             "formula": self.formula,
@@ -100,19 +105,37 @@ def explain(*, charge: Charge) -> Explanation:
     return found.explanations[0]
 
 
-def explain_all(*, charges: QuerySet[Charge]) -> Derivation:
-    """Return where the sum of the charges comes from; equal lines are multiplied, not repeated."""
+def explain_all(*, charges: QuerySet[Charge], as_billed: bool = False) -> Derivation:
+    """Return where the sum of the charges comes from; equal lines are multiplied, not repeated.
+
+    `as_billed` leaves out what became known only after the close: late readings and corrections.
+    """
     rows = list(
         charges.select_related(
             "sku__meter", "sku_price__book", "period", "account__entity", "project"
         ).order_by("sku__code", "charge_start", "resource_id", "line_id")
     )
-    live = _live(rows)
+    live = _live(rows, as_billed)
     windows = _windows(rows)
-    found = tuple(_explanation(row, live.get(row.pk), windows) for row in rows)
+    corrected = {} if as_billed else _corrected(rows)
+    found = tuple(
+        _correction(row)
+        if row.correction_id
+        else _explanation(row, live.get(row.pk), windows, corrected.get(str(row.line_id)))
+        for row in rows
+    )
     groups: dict[tuple[Any, ...], list[Explanation]] = {}
     for one in found:
-        key = (one.item, one.level, one.seconds, one.base_seconds, one.unit_price, one.quantity)
+        key = (
+            one.item,
+            one.level,
+            one.seconds,
+            one.base_seconds,
+            one.unit_price,
+            one.quantity,
+            one.charge.correction_id,
+            one.tier and one.charge.pk,
+        )
         groups.setdefault(key, []).append(one)
     cost = pricing.total([one.cost for one in found])
     billed = pricing.total([one.billed for one in found])
@@ -123,7 +146,7 @@ def explain_all(*, charges: QuerySet[Charge]) -> Derivation:
         ),
         cost=cost,
         billed=billed,
-        difference=cost - billed,
+        difference=pricing.total([one.difference for one in found]),
         explanations=found,
     )
 
@@ -136,10 +159,11 @@ def recompute(*, charge: Charge, level: Fraction, start: datetime, end: datetime
         for price in (charge.contracted_unit_price, charge.list_unit_price)
         if price is not None
     ]
-    step = pricing.quantity_step(*prices)
+    tier = charge.labels.get("tier")
+    step = Decimal(tier["step"]) if tier else pricing.quantity_step(*prices)
     if charge.sku.base == PriceBase.NONE:
-        return pricing.on_grid(level, step)
-    return pricing.prorate(
+        return _within(tier, pricing.on_grid(level, step))
+    whole = pricing.prorate(
         level=level,
         start=start,
         end=end,
@@ -149,10 +173,73 @@ def recompute(*, charge: Charge, level: Fraction, start: datetime, end: datetime
         ),
         step=step,
     )
+    return _within(tier, whole)
+
+
+def _within(tier: dict[str, Any] | None, quantity: Decimal) -> Decimal:
+    """Return the part of a usage's quantity that lies in the charge's tier; 1 for its fee."""
+    if tier is None:
+        return quantity
+    if tier["is_fee"]:
+        return Decimal(1)
+    start = Decimal(tier["before"])
+    bottom, top = max(start, Decimal(tier["lower"])), start + quantity
+    if tier["upper"] is not None:
+        top = min(top, Decimal(tier["upper"]))
+    return max(top - bottom, Decimal(0))
+
+
+def _correction(charge: Charge) -> Explanation:
+    """Explain a correction: the quantity that it should have been, less what was billed."""
+    labels, price = charge.labels, charge.contracted_unit_price or Decimal(0)
+    quantity = charge.pricing_quantity or Decimal(0)
+    before, after = labels["correction"]["before"], labels["correction"]["after"]
+    cost = pricing.multiply(price, quantity)
+    return Explanation(
+        charge=charge,
+        item=str(labels.get("sku_name", charge.sku.name)),
+        origin=charge.origin,
+        origin_id=charge.origin_id,
+        start=charge.charge_start,
+        end=charge.charge_end,
+        seconds=pricing.seconds_between(charge.charge_start, charge.charge_end),
+        amount=Decimal(labels.get("amount", 0)),
+        level=Fraction(labels.get("level", 0)),
+        unit=charge.sku.meter.unit if charge.sku.meter else charge.sku.pricing_unit,
+        base=charge.sku.base,
+        base_seconds=Fraction(1),
+        unit_price=price,
+        price_id=str(charge.sku_price.price_id) if charge.sku_price else "",
+        book=charge.sku_price.book.name if charge.sku_price else "",
+        quantity=quantity,
+        cost=cost,
+        billed=charge.billed_cost,
+        corrected=Decimal(0),
+        difference=cost - charge.billed_cost,
+        currency=charge.currency,
+        formula=f"({after} − {before}) × {pricing.plain(price)} = {pricing.plain(cost)}",
+        tier=labels.get("tier"),
+    )
+
+
+def _corrected(charges: Sequence[Charge]) -> dict[str, Decimal]:
+    """Return what corrections add to each line of a closed month, by line id; one query."""
+    periods = {charge.period_id for charge in charges if charge.period.closed_at is not None}
+    if not periods:
+        return {}
+    rows = Charge.objects.filter(correction__period__in=periods)
+    if len(charges) == 1:
+        rows = rows.filter(labels__correction__line=str(charges[0].line_id))
+    return dict(
+        rows.values_list("labels__correction__line").annotate(sum=Sum("billed_cost")).order_by()
+    )
 
 
 def _explanation(
-    charge: Charge, live: Live | None, windows: dict[tuple[int, int], list[Any]]
+    charge: Charge,
+    live: Live | None,
+    windows: dict[tuple[int, int], list[Any]],
+    corrected: Decimal | None,
 ) -> Explanation:
     sku, price = charge.sku, charge.sku_price
     scale = Fraction(sku.meter.scale) if sku.meter else Fraction(1)
@@ -160,7 +247,12 @@ def _explanation(
     level = Fraction(amount) * scale
     start, end = _clipped(charge, live, windows)
     seconds = pricing.seconds_between(start, end) if start and end else Fraction(0)
-    unit_price = price.unit_price if price else charge.contracted_unit_price or Decimal(0)
+    tier = charge.labels.get("tier")
+    unit_price = (
+        price.unit_price
+        if price and not (tier and tier["is_fee"])
+        else charge.contracted_unit_price or Decimal(0)
+    )
     quantity = (
         recompute(charge=charge, level=level, start=start, end=end) if start and end else Decimal(0)
     )
@@ -190,9 +282,11 @@ def _explanation(
         quantity=quantity,
         cost=cost,
         billed=charge.billed_cost,
-        difference=cost - charge.billed_cost,
+        corrected=corrected or Decimal(0),
+        difference=cost - charge.billed_cost - (corrected or Decimal(0)),
         currency=charge.currency,
         formula="",
+        tier=tier,
     )
     return Explanation(**{**draft.__dict__, "formula": _formula(draft, 1, cost)})
 
@@ -200,6 +294,10 @@ def _explanation(
 def _formula(one: Explanation, count: int, cost: Decimal) -> str:
     """Write the sum as a person would check it with a pocket calculator."""
     price, result = pricing.plain(one.unit_price), pricing.plain(cost)
+    if one.charge.correction_id:
+        return one.formula
+    if one.tier is not None:
+        return f"{pricing.plain(one.quantity)} × {price} = {result}"
     level = "" if one.level == 1 and count > 1 else f" × {_number(one.level)}"
     times = f" × {count}" if count > 1 else ""
     if one.base == PriceBase.HOUR:
@@ -227,18 +325,18 @@ def _clipped(
     charge: Charge, live: Live | None, windows: dict[tuple[int, int], list[Any]]
 ) -> tuple[datetime | None, datetime | None]:
     """Clip the live interval to what this charge stands for: period, price, and who pays."""
-    if live is None:
+    if live is None or (charge.sku_price is not None and charge.sku_price.during.isempty):
         return None, None
     period, price = charge.period, charge.sku_price
     ends = [period.rated_to or period.end_at]
     starts = [period.start_at, live.start]
     if live.end is not None:
         ends.append(live.end)
-    contract = charge.list_unit_price != charge.contracted_unit_price
+    contract = "tier" in charge.labels or charge.list_unit_price != charge.contracted_unit_price
     if price is not None and not contract:
         starts.append(price.during.lower or period.start_at)
         ends.append(price.during.upper or period.end_at)
-    elif contract:  # list and own price may change at different instants: the charge's own cut
+    elif contract:  # several prices may change at different instants: the charge's own cut
         starts.append(charge.charge_start)
         ends.append(charge.charge_end)
     for during in windows.get((charge.account_id, charge.project_id), ()):
@@ -261,10 +359,12 @@ def _windows(charges: Sequence[Charge]) -> dict[tuple[int, int], list[Any]]:
     return windows
 
 
-def _live(charges: Sequence[Charge]) -> dict[int, Live]:
+def _live(all_charges: Sequence[Charge], as_billed: bool) -> dict[int, Live]:
     """Read what the inventory says now, by charge; at most four queries however many charges."""
     by_origin: dict[str, list[Charge]] = {}
-    for charge in charges:
+    for charge in all_charges:
+        if charge.correction_id is not None:
+            continue
         by_origin.setdefault(charge.origin, []).append(charge)
     found: dict[int, Live] = {}
     held = by_origin.get(UsageOrigin.ALLOCATION, [])
@@ -294,14 +394,17 @@ def _live(charges: Sequence[Charge]) -> dict[int, Live]:
             ):
                 found[charge.pk] = Live(Decimal(1), state.during.lower, state.during.upper)
     for charge in by_origin.get(UsageOrigin.READING, []):
-        total = UsageRecord.objects.filter(
+        records = UsageRecord.objects.filter(
             meter=charge.sku.meter_id,
             project=charge.project_id,
             resource=charge.resource_id,
             origin=UsageOrigin.READING,
             usage_start__gte=charge.charge_start,
             usage_start__lt=charge.charge_end,
-        ).aggregate(sum=Sum("amount"))["sum"]
+        )
+        if as_billed and charge.period.closed_at is not None:
+            records = records.filter(recorded_at__lte=charge.period.closed_at)
+        total = records.aggregate(sum=Sum("amount"))["sum"]
         if total is not None:
             found[charge.pk] = Live(total, charge.charge_start, charge.charge_end)
     return found

@@ -4,7 +4,7 @@ Quote, commitment and rating all go through `PriceTable`, so that they cannot di
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
 from fractions import Fraction
@@ -14,7 +14,7 @@ from uuid import UUID
 from django.db.models import Q
 
 from billing import pricing
-from billing.choices import BookStatus, MeterSource, PriceBase
+from billing.choices import BookStatus, MeterSource, PriceBase, PriceModel
 from billing.models import BillingAccount, PriceBook, Sku, SkuPrice
 from inventory.foundation.errors import DomainError
 from inventory.foundation.periods import month_bounds, month_of, next_month, zone_named
@@ -36,28 +36,70 @@ class NoAccount(NoPrice):
 
 @dataclass(frozen=True)
 class PriceInForce:
-    """One row of a published price list, over [start, end)."""
+    """One row of a published price list: a tier from `lower` on, over [start, end)."""
 
     pk: int
     price_id: UUID
+    book_id: int
     book: str
     unit_price: Decimal
     start: datetime | None
     end: datetime | None
+    lower: Decimal = Decimal(0)
+    upper: Decimal | None = None
+    flat_fee: Decimal = Decimal(0)
+
+    def holds(self, at: datetime) -> bool:
+        """Say whether it holds at the instant."""
+        return (self.start is None or self.start <= at) and (self.end is None or at < self.end)
+
+    @property
+    def tier(self) -> pricing.Tier:
+        """The bare numbers; its key leads back here."""
+        return pricing.Tier(
+            lower=self.lower,
+            upper=self.upper,
+            unit_price=self.unit_price,
+            flat_fee=self.flat_fee,
+            key=self,
+        )
 
 
 @dataclass(frozen=True)
 class PricedSku:
-    """A price item with its list prices and the account's own, in the order of time."""
+    """A price item with its list prices and the account's own, in the order of time.
+
+    `others` price the same while it has no price itself: before its first one and after its last.
+    """
 
     sku: Sku
     traits: frozenset[str]
     listed: tuple[PriceInForce, ...] = ()
     contracted: tuple[PriceInForce, ...] = ()
+    others: tuple["PricedSku", ...] = field(default=(), repr=False)
 
     def matches(self, kind: str, traits: Collection[str]) -> bool:
         """Say whether the item is for this kind and asks for no property it lacks."""
         return self.sku.resource_kind in ("", kind) and self.traits <= set(traits)
+
+    @property
+    def is_graduated(self) -> bool:
+        """Say whether its price depends on how much is used."""
+        return self.sku.model == PriceModel.GRADUATED
+
+    def step(self, start: datetime, end: datetime) -> Decimal:
+        """Return the grid that suits every price of the item that holds in [start, end).
+
+        Tiers accumulate over the month, so all its quantities must lie on one grid.
+        """
+        return pricing.quantity_step(
+            *(
+                price.unit_price
+                for price in (*self.listed, *self.contracted)
+                if (price.start is None or price.start < end)
+                and (price.end is None or price.end > start)
+            )
+        )
 
     def has_ended(self, at: datetime) -> bool:
         """Say whether none of its prices holds at the instant or after it."""
@@ -73,7 +115,10 @@ class PricedSku:
 
 @dataclass(frozen=True)
 class PricedStretch:
-    """An item's prices over [start, end), within one calendar month of the billing zone."""
+    """An item's prices over [start, end), within one calendar month of the billing zone.
+
+    `price` and `listed` are the only ones, or the first tiers of `tiers` and `list_tiers`.
+    """
 
     sku: Sku
     start: datetime
@@ -83,18 +128,10 @@ class PricedStretch:
     month_end: datetime
     price: PriceInForce
     listed: PriceInForce
-
-    @property
-    def seconds(self) -> Fraction:
-        """Seconds that the unit price is for."""
-        return pricing.base_seconds(
-            base=self.sku.base, month_start=self.month_start, month_end=self.month_end
-        )
-
-    @property
-    def step(self) -> Decimal:
-        """Grid of the quantity: both costs end at the tenth decimal."""
-        return pricing.quantity_step(self.price.unit_price, self.listed.unit_price)
+    tiers: tuple[PriceInForce, ...]
+    list_tiers: tuple[PriceInForce, ...]
+    step: Decimal
+    seconds: Fraction
 
     def quantity(self, level: Fraction) -> Decimal:
         """Return the exact pricing quantity of a level held over the stretch."""
@@ -107,9 +144,25 @@ class PricedStretch:
             step=self.step,
         )
 
-    def cost(self, level: Fraction) -> Decimal:
-        """Return the exact cost of a level held over the stretch."""
-        return pricing.multiply(self.price.unit_price, self.quantity(level))
+    def parts(self, quantity: Decimal, cumulative: Decimal) -> tuple[pricing.TierPart, ...]:
+        """Return what a quantity is in the item's tiers after `cumulative` was used already."""
+        return pricing.split_tiers(
+            tiers=[price.tier for price in self.tiers],
+            listed=[price.tier for price in self.list_tiers],
+            quantity=quantity,
+            cumulative=cumulative,
+        )
+
+    def cost(self, quantity: Decimal, cumulative: Decimal = Decimal(0)) -> Decimal:
+        """Return the exact cost of a quantity after `cumulative` was used already."""
+        if self.sku.model != PriceModel.GRADUATED:
+            return pricing.multiply(self.price.unit_price, quantity)
+        return pricing.total(
+            [
+                pricing.EXACT.add(pricing.multiply(part.price.unit_price, part.quantity), part.fee)
+                for part in self.parts(quantity, cumulative)
+            ]
+        )
 
 
 @dataclass(frozen=True)
@@ -141,9 +194,7 @@ class PriceTable:
 
     def read(self, *, meter_id: int, kind: str, traits: Collection[str] = ()) -> PricedSku | None:
         """Return the item that prices readings of the meter for the kind."""
-        return next(
-            (item for item in self.by_meter.get(meter_id, ()) if item.matches(kind, traits)), None
-        )
+        return _first(self.by_meter.get(meter_id, ()), kind, traits)
 
     @property
     def prices_states(self) -> bool:
@@ -161,7 +212,7 @@ class PriceTable:
                 continue
             if meter.resource_kind not in ("", kind):
                 continue
-            best = next((item for item in items if item.matches(kind, traits)), None)
+            best = _first(items, kind, traits)
             if best is not None:
                 found.append(best)
         return found
@@ -176,10 +227,11 @@ class PriceTable:
             if month_start >= end:
                 return
             low, high = max(start, month_start), min(end, month_end)
-            for cut_start, cut_end in self._cuts(item, low, high):
-                price, listed = price_at(item, cut_start, self.zone)
+            for cut_start, cut_end in pairwise(edges_of(item, start=low, end=high)):
+                found, tiers, list_tiers = tiers_at(item, cut_start, self.zone)
+                price, listed = tiers[0], list_tiers[0]
                 yield PricedStretch(
-                    sku=item.sku,
+                    sku=found.sku,
                     start=cut_start,
                     end=cut_end,
                     month=month,
@@ -187,36 +239,67 @@ class PriceTable:
                     month_end=month_end,
                     price=price,
                     listed=listed,
+                    tiers=tiers,
+                    list_tiers=list_tiers,
+                    step=(
+                        found.step(month_start, month_end)
+                        if found.is_graduated
+                        else pricing.quantity_step(price.unit_price, listed.unit_price)
+                    ),
+                    seconds=pricing.base_seconds(
+                        base=found.sku.base, month_start=month_start, month_end=month_end
+                    ),
                 )
             month = next_month(month)
 
-    @staticmethod
-    def _cuts(
-        item: PricedSku, start: datetime, end: datetime
-    ) -> Iterator[tuple[datetime, datetime]]:
-        edges = {start, end}
-        for price in (*item.listed, *item.contracted):
+
+def edges_of(item: PricedSku, *, start: datetime, end: datetime) -> list[datetime]:
+    """Return start, end and the instants between them at which another price may hold."""
+    edges = {start, end}
+    for one in (item, *item.others):
+        for price in (*one.listed, *one.contracted):
             edges |= {edge for edge in (price.start, price.end) if edge and start < edge < end}
-        ordered = sorted(edges)
-        return pairwise(ordered)
+    return sorted(edges)
 
 
-def price_at(item: PricedSku, at: datetime, zone: str) -> tuple[PriceInForce, PriceInForce]:
-    """Return what the account pays and the list price at an instant (the same without a contract).
+def tiers_at(
+    item: PricedSku, at: datetime, zone: str
+) -> tuple[PricedSku, tuple[PriceInForce, ...], tuple[PriceInForce, ...]]:
+    """Return the item that prices at an instant, what the account pays, and the list prices.
 
-    Raises NoPrice when the item has neither then.
+    Both are tiers from zero on, one where there is a price for every unit; without a contract they
+    are the same. Raises NoPrice when there are none then, or the tiers leave a gap.
     """
-    listed = _in_force(item.listed, at)
-    contracted = _in_force(item.contracted, at)
-    price = contracted or listed
-    if price is None:
-        day = at.astimezone(zone_named(zone))
-        message = (
-            f"“{item.sku.name}” has no price at {day:%d %B %Y %H:%M} ({zone}). "
-            "Ask finance to publish one."
-        )
-        raise NoPrice(message, details={"sku": item.sku.code})
-    return price, listed or price
+    for one in (item, *item.others):
+        listed = _in_force(one.listed, at)
+        tiers = _in_force(one.contracted, at) or listed
+        if tiers:
+            break
+    else:
+        raise _no_price(item, "", at, zone)
+    for some in (tiers, listed or tiers):
+        if len(some) > 1 or some[0].lower or some[0].upper is not None:
+            gaps = pricing.tier_gaps([price.tier for price in some])
+            if gaps:
+                raise _no_price(one, f" from {pricing.plain(gaps[0][0])} on", at, zone)
+    return one, tiers, listed or tiers
+
+
+def _no_price(item: PricedSku, what: str, at: datetime, zone: str) -> NoPrice:
+    day = at.astimezone(zone_named(zone))
+    message = (
+        f"“{item.sku.name}” has no price{what} at {day:%d %B %Y %H:%M} ({zone}). "
+        "Ask finance to publish one."
+    )
+    return NoPrice(message, details={"sku": item.sku.code})
+
+
+def _first(items: Sequence[PricedSku], kind: str, traits: Collection[str]) -> PricedSku | None:
+    """Return the best item for the kind, with those that come after it."""
+    found = [item for item in items if item.matches(kind, traits)]
+    if not found:
+        return None
+    return replace(found[0], others=tuple(found[1:])) if len(found) > 1 else found[0]
 
 
 def level_of(*, sku: Sku, amount: int | Decimal) -> Fraction:
@@ -229,6 +312,7 @@ def level_of(*, sku: Sku, amount: int | Decimal) -> Fraction:
 def price_table(*, account: BillingAccount, start: datetime, end: datetime) -> PriceTable:
     """Read the price items and the prices that hold for the account in [start, end): 3 queries.
 
+    An item that is retired keeps its price for what runs: only its prices' ends end it.
     List prices stand in the default published book of the entity and currency; the account's own
     prices in any published book of both, the one released last first. An item whose prices have
     all ended before comes after those of its meter that have one, so that what only it would charge
@@ -242,6 +326,7 @@ def price_table(*, account: BillingAccount, start: datetime, end: datetime) -> P
             book__currency=account.currency,
             book__status=BookStatus.PUBLISHED,
         )
+        .exclude(during__isempty=True)
         .select_related("book")
         .order_by("sku_id", "-book__released_at", "during", "id")
     )
@@ -251,7 +336,7 @@ def price_table(*, account: BillingAccount, start: datetime, end: datetime) -> P
         shelf = contracted if row.account_id else listed
         shelf.setdefault(row.sku_id, []).append(_price_in_force(row))
     skus = (
-        Sku.objects.filter(is_active=True, meter__isnull=False, id__in=[*listed, *contracted])
+        Sku.objects.filter(meter__isnull=False, id__in=[*listed, *contracted])
         .select_related("meter__resource_class")
         .prefetch_related("traits")
     )
@@ -294,22 +379,26 @@ def _price_in_force(row: SkuPrice) -> PriceInForce:
     return PriceInForce(
         pk=row.pk,
         price_id=row.price_id,
+        book_id=row.book_id,
         book=row.book.name,
         unit_price=row.unit_price,
         start=row.during.lower,
         end=row.during.upper,
+        lower=row.tier.lower or Decimal(0),
+        upper=row.tier.upper,
+        flat_fee=row.flat_fee,
     )
 
 
-def _in_force(prices: Sequence[PriceInForce], at: datetime) -> PriceInForce | None:
-    return next(
-        (
-            price
-            for price in prices
-            if (price.start is None or price.start <= at) and (price.end is None or at < price.end)
-        ),
-        None,
-    )
+def _in_force(prices: Sequence[PriceInForce], at: datetime) -> tuple[PriceInForce, ...]:
+    """Return the tiers that hold at the instant, of the first list that has any then."""
+    found = [price for price in prices if price.holds(at)]
+    if len(found) > 1:
+        found = sorted(
+            (price for price in found if price.book_id == found[0].book_id),
+            key=lambda price: price.lower,
+        )
+    return tuple(found)
 
 
 def lock_book(*, pk: int) -> PriceBook:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
@@ -10,19 +10,20 @@ from typing import Any
 from django.utils import timezone
 
 from billing import pricing
-from billing.choices import PriceBase
+from billing.choices import PriceBase, PriceModel, TierScope
 from billing.models import BillingAccount
 from billing.selectors.accounts import account_of
 from billing.selectors.prices import (
     NoAccount,
     NoPrice,
     PricedSku,
+    PricedStretch,
     PriceTable,
     hours_of,
     is_over_time,
     level_of,
-    price_at,
     price_table,
+    tiers_at,
 )
 from inventory.foundation.models import Project
 from inventory.foundation.periods import month_bounds, month_of
@@ -42,11 +43,23 @@ class QuoteLine:
 
 
 @dataclass(frozen=True)
+class QuotedTier:
+    """What a whole month of a line comes to in one tier: above `lower`, up to `upper`."""
+
+    lower: Decimal
+    upper: Decimal | None
+    unit_price: Decimal
+    quantity: Decimal
+    fee: Decimal
+
+
+@dataclass(frozen=True)
 class QuotedLine:
     """One price item of a quote; `quantity` is the level of all copies, in `unit`.
 
     `unit_price` is for `base` (an hour or a month) and holds at the start; `monthly` and `term`
-    are exact.
+    are exact. Where the price depends on how much is used, `unit_price` is that of the first tier
+    and `tiers` is what the month comes to in each.
     """
 
     kind: str
@@ -59,11 +72,15 @@ class QuotedLine:
     base: str
     monthly: Decimal
     term: Decimal | None
+    tiers: tuple[QuotedTier, ...] = ()
 
 
 @dataclass(frozen=True)
 class Quote:
     """An estimate at the prices that are published now; not a promise.
+
+    Graduated prices are counted from their first tier, in each month anew and for what is asked
+    alone: what else the account uses decides the tier of the bill (docs/adr/0027).
 
     `monthly` is the whole calendar month of the start in the billing zone, with its
     `monthly_hours`; `hourly` is an hour in that month (month prices spread over it, six decimals);
@@ -119,8 +136,9 @@ def quote(
     table = price_table(account=account, start=start, end=end or month_end)
     names = {name for line in lines for name in line.amounts}
     class_ids = dict(ResourceClass.objects.filter(name__in=names).values_list("name", "id"))
+    used: _Used = {}
     quoted = [
-        _quoted_line(table, line, item, level, start, end)
+        _quoted_line(table, line, item, level, start, end, used)
         for line in lines
         for item, level in _priced(table, line, class_ids)
     ]
@@ -168,6 +186,10 @@ def _priced(
     return priced
 
 
+# What the lines before use of an item in a month (None: in a whole month of the start).
+type _Used = dict[tuple[int, date | None], Decimal]
+
+
 def _quoted_line(
     table: PriceTable,
     line: QuoteLine,
@@ -175,41 +197,89 @@ def _quoted_line(
     level: Fraction,
     start: datetime,
     end: datetime | None,
+    used: _Used,
 ) -> QuotedLine:
-    price, listed = price_at(item, start, table.zone)
     month_start, month_end = month_bounds(month_of(start, table.zone), table.zone)
-    whole_month = pricing.prorate(
-        level=level,
+    found, tiers, list_tiers = tiers_at(item, start, table.zone)
+    month = PricedStretch(
+        sku=found.sku,
         start=month_start,
         end=month_end,
-        origin=month_start,
-        seconds=pricing.base_seconds(
-            base=item.sku.base, month_start=month_start, month_end=month_end
+        month=month_of(start, table.zone),
+        month_start=month_start,
+        month_end=month_end,
+        price=tiers[0],
+        listed=list_tiers[0],
+        tiers=tiers,
+        list_tiers=list_tiers,
+        step=(
+            found.step(month_start, month_end)
+            if found.is_graduated
+            else pricing.quantity_step(tiers[0].unit_price, list_tiers[0].unit_price)
         ),
-        step=pricing.quantity_step(price.unit_price, listed.unit_price),
+        seconds=pricing.base_seconds(
+            base=found.sku.base, month_start=month_start, month_end=month_end
+        ),
     )
-    count = Decimal(line.count)
+    before = used.get((found.sku.pk, None), Decimal(0))
+    monthly = _cost(month, level, line.count, used, None)
     term = None
     if end is not None:
-        costs = [cut.cost(level) for cut in table.stretches(item, start=start, end=end)]
-        term = pricing.multiply(pricing.total(costs), count)
+        term = pricing.total(
+            [
+                _cost(cut, level, line.count, used, cut.month)
+                for cut in table.stretches(item, start=start, end=end)
+            ]
+        )
     return QuotedLine(
         kind=line.kind,
-        sku=item.sku.code,
-        name=item.sku.name,
-        price_id=price.pk,
+        sku=found.sku.code,
+        name=found.sku.name,
+        price_id=tiers[0].pk,
         quantity=pricing.on_grid(level * line.count, Decimal("0.000001")),
-        unit=item.sku.meter.unit if item.sku.meter else item.sku.pricing_unit,
-        unit_price=price.unit_price,
-        base=PriceBase(item.sku.base).value,
-        monthly=pricing.multiply(price.unit_price, whole_month, count),
+        unit=found.sku.meter.unit if found.sku.meter else found.sku.pricing_unit,
+        unit_price=tiers[0].unit_price,
+        base=PriceBase(found.sku.base).value,
+        monthly=monthly,
         term=term,
+        tiers=_tiers(month, level, line.count, before) if found.is_graduated else (),
+    )
+
+
+def _cost(
+    cut: PricedStretch, level: Fraction, count: int, used: _Used, month: date | None
+) -> Decimal:
+    """Return what `count` copies of the level cost over the stretch, and note what they use."""
+    one, copies = cut.quantity(level), Decimal(count)
+    if cut.sku.model != PriceModel.GRADUATED or cut.sku.tier_scope == TierScope.RESOURCE:
+        return pricing.multiply(cut.cost(one), copies)
+    key = (cut.sku.pk, month)
+    before, all_copies = used.get(key, Decimal(0)), pricing.multiply(one, copies)
+    used[key] = before + all_copies
+    return cut.cost(all_copies, before)
+
+
+def _tiers(
+    cut: PricedStretch, level: Fraction, count: int, before: Decimal
+) -> tuple[QuotedTier, ...]:
+    quantity, times = pricing.multiply(cut.quantity(level), Decimal(count)), Decimal(1)
+    if cut.sku.tier_scope == TierScope.RESOURCE:
+        quantity, times, before = cut.quantity(level), Decimal(count), Decimal(0)
+    return tuple(
+        QuotedTier(
+            lower=part.lower,
+            upper=part.upper,
+            unit_price=part.price.unit_price,
+            quantity=pricing.multiply(part.quantity, times),
+            fee=pricing.multiply(part.fee, times),
+        )
+        for part in cut.parts(quantity, before)
     )
 
 
 def _as_text(value: Any) -> Any:
     if isinstance(value, dict):
         return {key: _as_text(inner) for key, inner in value.items()}
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return [_as_text(inner) for inner in value]
     return pricing.plain(value) if isinstance(value, Decimal) else value

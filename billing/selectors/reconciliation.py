@@ -6,7 +6,7 @@ from datetime import date
 from decimal import Decimal
 from fractions import Fraction
 
-from django.db.models import Sum
+from django.db.models import Q, Sum
 
 from billing import pricing
 from billing.choices import PeriodState, UsageOrigin
@@ -99,7 +99,7 @@ def _reconcile(period: BillingPeriod) -> Reconciliation:
 def _frozen_cost(period: BillingPeriod, problems: list[str]) -> Decimal:
     """Price the frozen usage records anew, with the prices that stand on the charges."""
     charges = list(
-        Charge.objects.filter(period=period, correction_of=None).select_related(
+        Charge.objects.filter(period=period, correction=None).select_related(
             "sku__meter", "account__entity"
         )
     )
@@ -131,6 +131,8 @@ def _frozen_cost(period: BillingPeriod, problems: list[str]) -> Decimal:
             charge=charge, level=records[key], start=charge.charge_start, end=charge.charge_end
         )
         costs.append(pricing.multiply(charge.contracted_unit_price or Decimal(0), quantity))
-    readings = Charge.objects.filter(period=period, origin=UsageOrigin.READING)
-    costs.append(explain_all(charges=readings).cost)
+    rest = Charge.objects.filter(
+        Q(origin=UsageOrigin.READING) | Q(correction__isnull=False), period=period
+    )
+    costs.append(explain_all(charges=rest, as_billed=True).cost)
     return pricing.total(costs)

@@ -1,41 +1,25 @@
 """Turn usage into charges: an open period is priced anew as a whole, a closed one never again."""
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
-from fractions import Fraction
-from itertools import pairwise
 from typing import Any
 from uuid import UUID, uuid5
 
 from django.db import connection, transaction
-from django.db.models import Sum
 
 from billing import pricing
-from billing.choices import MeterSource, PeriodState, UsageOrigin
+from billing.choices import PeriodState, UsageOrigin
 from billing.models import (
     BillingAccount,
     BillingPeriod,
     Charge,
-    Sku,
     UsageRecord,
 )
-from billing.selectors.accounts import by_window, paid_stretches
 from billing.selectors.periods import lock_period, months_due
-from billing.selectors.prices import (
-    NoPrice,
-    PricedSku,
-    PricedStretch,
-    PriceInForce,
-    PriceTable,
-    is_over_time,
-    level_of,
-    price_at,
-    price_table,
-)
-from billing.selectors.usage import Usage, items_for, metered_usage
+from billing.selectors.slices import FEE_UNIT, Rated, Slice, slices_of
 from inventory.foundation.errors import Conflict
 from inventory.foundation.models import Project
 from inventory.foundation.periods import month_bounds, next_month
@@ -52,35 +36,6 @@ class PeriodClosed(Conflict):
 
     code = "period_closed"
     title = "This month is closed"
-
-
-@dataclass(frozen=True)
-class Slice:
-    """Usage at one price: what one charge is made of. `level` is in the meter's units."""
-
-    origin: str
-    origin_id: str
-    project_id: int
-    resource_id: int | None
-    sku: Sku
-    level: Fraction
-    amount: Decimal
-    state: str
-    start: datetime
-    end: datetime
-    price: PriceInForce
-    listed: PriceInForce
-    quantity: Decimal
-    consumed: Decimal
-    consumed_unit: str
-
-
-@dataclass
-class Rated:
-    """The outcome of one rating: its slices in a stable order, and what could not be priced."""
-
-    slices: list[Slice] = field(default_factory=list)
-    failures: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -124,14 +79,14 @@ def rate_locked(*, period: BillingPeriod, at: datetime) -> Rated:
         )
         raise PeriodClosed(message)
     until = min(max(at, period.start_at), period.end_at)
-    rated = _slices(period, until)
+    rated = slices_of(period=period, until=until)
     period.rating_run += 1
     with connection.cursor() as cursor:
         cursor.execute(
-            "DELETE FROM billing_charge WHERE period_id = %s AND correction_of_id IS NULL",
+            "DELETE FROM billing_charge WHERE period_id = %s AND correction_id IS NULL",
             [period.pk],
         )
-    Charge.objects.bulk_create(_charges(period, rated.slices), batch_size=BATCH)
+    Charge.objects.bulk_create(charges_of(period=period, slices=rated.slices), batch_size=BATCH)
     period.rated_at, period.rated_to = at, until
     period.failure = " ".join(rated.failures)[:500]
     period.save(update_fields=["rating_run", "rated_at", "rated_to", "failure"])
@@ -180,7 +135,7 @@ def freeze_usage(*, slices: Sequence[Slice], at: datetime) -> int:
     metered = [
         (one, one.sku.meter)
         for one in slices
-        if one.origin != UsageOrigin.READING and one.sku.meter is not None
+        if one.origin != UsageOrigin.READING and one.sku.meter is not None and one.is_first
     ]
     if not metered:
         return 0
@@ -211,163 +166,11 @@ def freeze_usage(*, slices: Sequence[Slice], at: datetime) -> int:
     return len(metered)
 
 
-# --- from usage to slices ----------------------------------------------------------------------
-
-
-def _slices(period: BillingPeriod, until: datetime) -> Rated:
-    rated = Rated()
-    if until <= period.start_at:
-        return rated
-    account = period.account
-    table = price_table(account=account, start=period.start_at, end=period.end_at)
-    stretches = paid_stretches(account=account, start=period.start_at, end=until)
-    projects = _project_of(stretch.project_id for stretch in stretches)
-    for start, end, project_ids in by_window(stretches):
-        usage, _ = metered_usage(table=table, project_ids=project_ids, start=start, end=end)
-        rated.slices += _metered_slices(table, usage, projects, rated)
-        rated.slices += _reading_slices(table, project_ids, start, end, rated)
-    rated.slices.sort(
-        key=lambda one: (one.start, one.resource_id or 0, one.sku.code, one.origin, one.origin_id)
-    )
-    rated.failures = list(dict.fromkeys(rated.failures))
-    return rated
-
-
-def _project_of(project_ids: Iterable[int]) -> dict[int, int]:
-    return dict(
-        Resource.objects.filter(project_id__in=set(project_ids)).values_list("id", "project_id")
-    )
-
-
-def _metered_slices(
-    table: PriceTable, usage: Sequence[Usage], projects: Mapping[int, int], rated: Rated
-) -> Iterator[Slice]:
-    priced: set[int] = set()
-    cache: dict[tuple[Any, ...], list[PricedSku]] = {}
-    for one in usage:
-        signature = (one.origin, one.kind, one.traits, one.resource_class_id, one.state)
-        if signature not in cache:
-            cache[signature] = items_for(table=table, usage=one)
-        for item in cache[signature]:
-            if not is_over_time(item.sku):
-                continue
-            priced.add(one.resource_id)
-            try:
-                for cut in table.stretches(item, start=one.start, end=one.end):
-                    yield _metered_slice(one, item, cut, projects)
-            except NoPrice as error:
-                rated.failures.append(error.message)
-    without = sorted({one.kind for one in usage if one.resource_id not in priced})
-    rated.failures += [
-        f"“{kind}” was used and has no price in {table.currency}. Ask finance to publish one."
-        for kind in without
-    ]
-
-
-def _metered_slice(
-    usage: Usage, item: PricedSku, cut: PricedStretch, projects: Mapping[int, int]
-) -> Slice:
-    level = level_of(sku=item.sku, amount=usage.amount)
-    quantity = cut.quantity(level)
-    consumed, unit = consumption(sku=item.sku, cut=cut, level=level, quantity=quantity)
-    return Slice(
-        origin=usage.origin,
-        origin_id=usage.origin_id,
-        project_id=projects[usage.resource_id],
-        resource_id=usage.resource_id,
-        sku=item.sku,
-        level=level,
-        amount=Decimal(usage.amount),
-        state=usage.state,
-        start=cut.start,
-        end=cut.end,
-        price=cut.price,
-        listed=cut.listed,
-        quantity=quantity,
-        consumed=consumed,
-        consumed_unit=unit,
-    )
-
-
-def consumption(
-    *, sku: Sku, cut: PricedStretch, level: Fraction, quantity: Decimal
-) -> tuple[Decimal, str]:
-    """Return what was consumed and its unit: level × hours whatever the price is for."""
-    held = sku.meter is not None and sku.meter.source == MeterSource.ALLOCATION
-    unit = f"{sku.meter.unit}-Hours" if held and sku.meter is not None else "Hours"
-    if cut.seconds == pricing.SECONDS_OF_HOUR:
-        return quantity, unit
-    consumed = pricing.prorate(
-        level=level,
-        start=cut.start,
-        end=cut.end,
-        origin=cut.month_start,
-        seconds=Fraction(pricing.SECONDS_OF_HOUR),
-        step=Decimal("1E-12"),
-    )
-    return consumed, unit
-
-
-def _reading_slices(
-    table: PriceTable, project_ids: Sequence[int], start: datetime, end: datetime, rated: Rated
-) -> Iterator[Slice]:
-    for meter_id, items in table.by_meter.items():
-        if items[0].sku.meter is None or items[0].sku.meter.source != MeterSource.READING:
-            continue
-        edges = {start, end}
-        for item in items:
-            for price in (*item.listed, *item.contracted):
-                edges |= {edge for edge in (price.start, price.end) if edge and start < edge < end}
-        ordered = sorted(edges)
-        for low, high in pairwise(ordered):
-            rows = (
-                UsageRecord.objects.filter(
-                    meter_id=meter_id,
-                    project_id__in=project_ids,
-                    origin=UsageOrigin.READING,
-                    usage_start__gte=low,
-                    usage_start__lt=high,
-                )
-                .values_list("project_id", "resource_id", "resource__kind", "resource__attributes")
-                .annotate(total=Sum("amount"))
-                .order_by("project_id", "resource_id")
-            )
-            for project_id, resource_id, kind, attributes, amount in rows:
-                traits = frozenset((attributes or {}).get("traits", ()))
-                found = table.read(meter_id=meter_id, kind=kind or "", traits=traits)
-                if found is None:
-                    continue
-                try:
-                    price, listed = price_at(found, low, table.zone)
-                except NoPrice as error:
-                    rated.failures.append(error.message)
-                    continue
-                level = level_of(sku=found.sku, amount=amount)
-                step = pricing.quantity_step(price.unit_price, listed.unit_price)
-                quantity = pricing.on_grid(level, step)
-                yield Slice(
-                    origin=UsageOrigin.READING,
-                    origin_id=f"{meter_id}:{project_id}:{resource_id or ''}",
-                    project_id=project_id,
-                    resource_id=resource_id,
-                    sku=found.sku,
-                    level=level,
-                    amount=amount,
-                    state="",
-                    start=low,
-                    end=high,
-                    price=price,
-                    listed=listed,
-                    quantity=quantity,
-                    consumed=quantity,
-                    consumed_unit=found.sku.pricing_unit,
-                )
-
-
 # --- from slices to charges --------------------------------------------------------------------
 
 
-def _charges(period: BillingPeriod, slices: Sequence[Slice]) -> Iterator[Charge]:
+def charges_of(*, period: BillingPeriod, slices: Sequence[Slice]) -> Iterator[Charge]:
+    """Make the charge of each slice in the account's period, with the names of now; not saved."""
     projects = {
         project.pk: project
         for project in Project.objects.filter(
@@ -383,9 +186,10 @@ def _charges(period: BillingPeriod, slices: Sequence[Slice]) -> Iterator[Charge]
     for one in slices:
         project = projects[one.project_id]
         resource = resources.get(one.resource_id) if one.resource_id else None
-        contracted = pricing.multiply(one.price.unit_price, one.quantity)
+        is_fee = one.tier is not None and one.tier.is_fee
+        cost = one.cost
         yield Charge(
-            line_id=_line_id(period, one),
+            line_id=line_id(period=period, one=one),
             account=period.account,
             period=period,
             project=project,
@@ -401,13 +205,13 @@ def _charges(period: BillingPeriod, slices: Sequence[Slice]) -> Iterator[Charge]
             consumed_quantity=one.consumed,
             consumed_unit=one.consumed_unit,
             pricing_quantity=one.quantity,
-            pricing_unit=one.sku.pricing_unit,
-            list_unit_price=one.listed.unit_price,
-            contracted_unit_price=one.price.unit_price,
-            list_cost=pricing.multiply(one.listed.unit_price, one.quantity),
-            contracted_cost=contracted,
-            billed_cost=contracted,
-            effective_cost=contracted,
+            pricing_unit=FEE_UNIT if is_fee else one.sku.pricing_unit,
+            list_unit_price=one.list_unit_price,
+            contracted_unit_price=one.unit_price,
+            list_cost=pricing.multiply(one.list_unit_price, one.quantity),
+            contracted_cost=cost,
+            billed_cost=cost,
+            effective_cost=cost,
             currency=period.account.currency,
             cost_centre=project.cost_centre,
             description=_description(one, resource),
@@ -415,9 +219,9 @@ def _charges(period: BillingPeriod, slices: Sequence[Slice]) -> Iterator[Charge]
         )
 
 
-def _line_id(period: BillingPeriod, one: Slice) -> UUID:
-    """The same slice of the same period at the same price has the same id in every rating."""
-    parts = (
+def line_id(*, period: BillingPeriod, one: Slice) -> UUID:
+    """Return the id that the same slice of the same period at the same price always has."""
+    parts = [
         period.account.code,
         f"{period.month:%Y-%m}",
         one.origin,
@@ -425,13 +229,16 @@ def _line_id(period: BillingPeriod, one: Slice) -> UUID:
         one.sku.code,
         str(one.price.price_id),
         one.start.isoformat(),
-    )
+    ]
+    if one.tier is not None:
+        parts += [str(one.listed.price_id), pricing.plain(one.tier.lower), str(one.tier.is_fee)]
     return uuid5(LINE_NAMESPACE, "|".join(parts))
 
 
 def _description(one: Slice, resource: Resource | None) -> str:
     subject = f" for {resource.name}" if resource else ""
-    return f"{one.sku.name}{subject}"[:200]
+    fee = ", fee of the tier" if one.tier is not None and one.tier.is_fee else ""
+    return f"{one.sku.name}{fee}{subject}"[:200]
 
 
 def _labels(one: Slice, project: Project, resource: Resource | None) -> dict[str, Any]:
@@ -447,11 +254,21 @@ def _labels(one: Slice, project: Project, resource: Resource | None) -> dict[str
         "service_category": one.sku.service_category,
         "service_subcategory": one.sku.service_subcategory,
         "book": one.price.book,
-        "list_price_id": str(one.listed.price_id),
+        "list_price_id": str(one.list_price_id),
         "amount": pricing.plain(one.amount),
         "level": str(one.level),
         "state": one.state,
     }
+    if one.tier is not None:
+        labels["tier"] = {
+            "scope": one.tier.scope,
+            "before": pricing.plain(one.tier.before),
+            "whole": pricing.plain(one.tier.whole),
+            "lower": pricing.plain(one.tier.lower),
+            "upper": None if one.tier.upper is None else pricing.plain(one.tier.upper),
+            "step": pricing.plain(one.tier.step),
+            "is_fee": one.tier.is_fee,
+        }
     if resource is not None:
         labels |= {
             "resource": resource.name,
