@@ -1,5 +1,6 @@
 """How forms look and behave everywhere: renderer, double-submit key, version of an edit."""
 
+from collections.abc import Mapping
 from typing import Any
 from uuid import uuid4
 from zoneinfo import available_timezones
@@ -7,12 +8,16 @@ from zoneinfo import available_timezones
 from django import forms
 from django.db.models import QuerySet
 from django.forms.renderers import DjangoTemplates
+from django.http import QueryDict
 from django.template import loader
+from django.utils.datastructures import MultiValueDict
 from django.utils.translation import gettext_lazy as _
 
 from inventory.foundation.choices import Role, Theme
 from inventory.foundation.errors import DomainError
 from inventory.foundation.models import Organisation, User
+
+LONG = 4  # fields from which on a form keeps a draft
 
 
 class PortalRenderer(DjangoTemplates):
@@ -29,7 +34,38 @@ class PortalRenderer(DjangoTemplates):
 
 
 class PortalForm(forms.Form):
-    """A form that can show a service's refusal beside its fields."""
+    """A form that can show a service's refusal beside its fields, and what a draft holds of it."""
+
+    @property
+    def is_long(self) -> bool:
+        """Say whether it would hurt to type it again."""
+        return len(self.draft_names) - ("version" in self.fields) >= LONG
+
+    @property
+    def draft_names(self) -> list[str]:
+        """Return the fields that a draft holds: never secrets, files or hidden marks.
+
+        Of the hidden ones the version alone is kept: it tells when somebody else saved meanwhile.
+        """
+        return [
+            name
+            for name, field in self.fields.items()
+            if (name == "version" or not field.widget.is_hidden)
+            and not field.disabled
+            and not isinstance(field.widget, forms.PasswordInput | forms.FileInput)
+        ]
+
+    def typed(self, data: QueryDict) -> dict[str, list[str]]:
+        """Return the texts that were typed, by field."""
+        return {name: data.getlist(name) for name in self.draft_names if name in data}
+
+    def take_up(self, draft: Mapping[str, list[str]]) -> None:
+        """Show what a draft holds in place of the form's own initial values."""
+        data: MultiValueDict[str, str] = MultiValueDict(dict(draft))
+        for name in self.draft_names:
+            value = self.fields[name].widget.value_from_datadict(data, MultiValueDict(), name)
+            if name in draft or value is not None:
+                self.initial[name] = value
 
     def refuse(self, error: DomainError) -> None:
         """Take over a service's error: each message to its field, the rest on top."""

@@ -19,6 +19,7 @@ from django.views import View
 from django_filters import FilterSet
 
 from inventory.foundation.clock import database_now
+from inventory.foundation.drafts import TooLongToKeep, draft_of, drop_draft, keep_draft
 from inventory.foundation.errors import DomainError, InvalidInput, NotVisible, StaleEdit
 from inventory.foundation.figures import Figure
 from inventory.foundation.forms import PortalForm
@@ -215,7 +216,8 @@ def named_figure(names: dict[str, Any], asked: str) -> Figure:
 def figure_file(figure: Figure) -> StreamingHttpResponse:
     """Return a figure's table twin as a file, with the exact values."""
     writer = csv.writer(Line())
-    lines = [figure.head, *([label, *values] for label, values in figure.rows)]
+    lines: list[list[Any]] = [list(figure.head)]
+    lines += [[label, *values] for label, values in figure.rows]
     stamp = database_now().date().isoformat()
     filename = f"{slugify(figure.id)}-{stamp}-{len(figure.rows)}-rows.csv"
     return StreamingHttpResponse(
@@ -264,12 +266,15 @@ class FormPage(PortalPage):
 
     Set `form_class`, `submit` (the button's word) and write `act`; `load` finds and permits.
     A refusal of the service stands beside its fields with its own status; what was typed stays.
+    A long form keeps a draft by itself: `?draft=keep` takes what is typed, `?draft=discard` forgets
+    it (both POST), `?draft=continue` shows it again.
     """
 
     template_name = "foundation/form.html"
     form_class: ClassVar[type[PortalForm]]
     submit: ClassVar[Any] = _("Save")
     done: ClassVar[Any] = ""
+    keeps_draft: ClassVar[bool | None] = None  # None: if it is long
     back: str = ""
 
     def load(self) -> None:
@@ -288,14 +293,20 @@ class FormPage(PortalPage):
         raise NotImplementedError
 
     def get(self, _request: HttpRequest, *_args: Any, **_kwargs: Any) -> HttpResponse:
-        """Show the form."""
+        """Show the form, and offer the draft of it if there is one."""
         self.load()
         form = self.form_class(initial=self.initial(), **self.form_arguments())
-        return self.form_answer(form)
+        draft = draft_of(user=self.viewer, path=self.draft_path) if self.drafts(form) else None
+        is_continued = draft is not None and self.request.GET.get("draft") == "continue"
+        if draft is not None and is_continued:
+            form.take_up(draft.data)
+        return self.form_answer(form, draft=draft, draft_is_continued=is_continued)
 
     def post(self, request: HttpRequest, *_args: Any, **_kwargs: Any) -> HttpResponse:
         """Validate and act."""
         self.load()
+        if request.GET.get("draft") in ("keep", "discard"):
+            return self.draft_answer(keep=request.GET["draft"] == "keep")
         form = self.form_class(
             request.POST, request.FILES, initial=self.initial(), **self.form_arguments()
         )
@@ -307,9 +318,41 @@ class FormPage(PortalPage):
             raise
         except DomainError as error:
             return self.refused(form, error)
+        if self.drafts(form):
+            drop_draft(user=self.viewer, path=self.draft_path)
         if self.done:
             messages.success(request, self.done)
         return HttpResponseRedirect(address)
+
+    @property
+    def draft_path(self) -> str:
+        """Return under what a draft is kept: the form's address, without its query."""
+        return self.request.path[:200]
+
+    def drafts(self, form: PortalForm) -> bool:
+        """Say whether what is typed into the form is kept."""
+        return form.is_long if self.keeps_draft is None else self.keeps_draft
+
+    def draft_answer(self, *, keep: bool) -> HttpResponse:
+        """Keep what is typed and say so in a line, or forget it and show the form anew."""
+        form = self.form_class(initial=self.initial(), **self.form_arguments())
+        if not self.drafts(form) or not keep:
+            drop_draft(user=self.viewer, path=self.draft_path)
+            rest = self.request.GET.copy()
+            del rest["draft"]
+            return HttpResponseRedirect(f"{self.request.path}?{rest.urlencode()}".rstrip("?"))
+        names: dict[str, Any] = {}
+        try:
+            names["draft"] = keep_draft(
+                user=self.viewer,
+                path=self.draft_path,
+                data=form.typed(self.request.POST),
+                at=database_now(),
+                key=self.request.POST.get("idempotency_key", ""),
+            )
+        except TooLongToKeep as error:
+            names["error"] = error.message
+        return render(self.request, "components/draft_kept.html", names)
 
     def act_once(self, form: PortalForm) -> str:
         """Act and return where to go; a form with an idempotency key acts once for each key."""
@@ -355,5 +398,10 @@ class FormPage(PortalPage):
 
     def form_answer(self, form: PortalForm, status: int = 200, **extra: Any) -> HttpResponse:
         """Draw the form's page."""
-        names = {"form": form, "submit": self.submit, "back": self.back}
+        names = {
+            "form": form,
+            "submit": self.submit,
+            "back": self.back,
+            "keeps_draft": self.drafts(form),
+        }
         return self.page(names | extra, status=status)

@@ -32,6 +32,7 @@ document.addEventListener("click", (event) => {
   }
 });
 
-const showErrors = () => document.querySelector("[data-error-summary]")?.focus();
-showErrors();
-document.addEventListener("htmx:afterSettle", showErrors);
+// Only errors that have just come: a price or a kept draft that arrives must not take the focus away.
+const showErrors = (part) => part.querySelector("[data-error-summary]")?.focus();
+showErrors(document);
+document.addEventListener("htmx:afterSettle", (event) => showErrors(event.target));
