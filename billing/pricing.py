@@ -184,7 +184,7 @@ def split_tiers(
     """
     end = EXACT.add(cumulative, quantity)
     paid, list_tiers = _ordered(tiers), _ordered(listed)
-    bounds = sorted({tier.lower for tier in (*paid, *list_tiers)})
+    bounds = sorted({Decimal(0), *(tier.lower for tier in (*paid, *list_tiers))})
     uppers: list[Decimal | None] = [*bounds[1:], None]
     parts = []
     for lower, upper in zip(bounds, uppers, strict=True):

@@ -111,11 +111,12 @@ COLUMNS = (
     Column("CapacityReservationId", "NULL"),
     Column("CapacityReservationStatus", "NULL"),
     Column("ChargeCategory", "c.category", "'Adjustment'"),
-    Column("ChargeClass", "CASE WHEN c.correction_of_id IS NOT NULL THEN 'Correction' END"),
+    Column("ChargeClass", "CASE WHEN c.correction_id IS NOT NULL THEN 'Correction' END"),
     Column("ChargeDescription", "c.description", "'Rounding of ' || i.number"),
     Column(
         "ChargeFrequency",
-        "CASE WHEN c.category = 'Usage' THEN 'Usage-Based' ELSE 'One-Time' END",
+        "CASE WHEN c.category <> 'Usage' THEN 'One-Time'"
+        " WHEN c.labels->'tier'->>'is_fee' = 'true' THEN 'Recurring' ELSE 'Usage-Based' END",
         "'One-Time'",
     ),
     Column("ChargePeriodEnd", _instant("c.charge_end"), _instant("p.end_at")),
