@@ -445,3 +445,154 @@ def _message(refusal: Refusal, hosts: int, words: Mapping[str, ResourceClass]) -
         said.append("The pool has no hosts.")
     said.append("Ask for fewer or smaller, for another pool, or for a later start.")
     return " ".join(said)
+
+
+# --- resize in place ---------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Holding:
+    """What a resource holds where it is: its name, its host, and amounts by inventory."""
+
+    name: str
+    root_id: int
+    amounts: Mapping[int, int]
+
+
+@dataclass(frozen=True)
+class Refit:
+    """One candidate for each holding, in order, or none and why not."""
+
+    candidates: tuple[Candidate, ...]
+    refusal: Refusal | None
+
+
+def plan_resize(
+    *,
+    pool: Pool,
+    holdings: Sequence[Holding],
+    need: Need,
+    start: datetime,
+    end: datetime | None,
+) -> Refit:
+    """Give each holding the need's amounts on the host it is on, over [start, end).
+
+    Until a change has ended every copy keeps the larger of what it holds and what it will hold, so
+    the growth of all must be free beside all that is held. What is held already always fits again,
+    also on a host that is closed to new work or was shrunk below its use.
+    """
+    nodes = pool_snapshot(pool=pool, classes=need.amounts.keys(), start=start, end=end)
+    held = {inventory_id for holding in holdings for inventory_id in holding.amounts}
+    for node in nodes:
+        stocks = node.stocks.values()
+        if not node.is_open and any(stock.inventory_id in held for stock in stocks):
+            node.is_open = True
+            for stock in stocks:
+                stock.free = 0
+    board = _Board(pool, nodes)
+    found: list[Candidate] = []
+    for holding in holdings:
+        candidate = _refit(board, holding, need)
+        if candidate is None:
+            return Refit((), _no_refit(board, holding, need, (len(found), len(holdings))))
+        found.append(candidate)
+    return Refit(tuple(found), None)
+
+
+def _refit(board: _Board, holding: Holding, need: Need) -> Candidate | None:
+    """Place one holding anew and leave on the board what its growth takes."""
+    host = _host_of(board, holding)
+    if host is None:
+        return None
+    stocks = {one.inventory_id: one for node in board.givers(host) for one in node.stocks.values()}
+    before = {pk: stock.free for pk, stock in stocks.items()}
+    for pk, amount in holding.amounts.items():
+        if pk in stocks:
+            stocks[pk].free = max(before[pk], 0) + amount
+    shares = _same_places(board, host, holding, need) or board.fit(host, need, _Ask.FREE)
+    for pk, free in before.items():
+        stocks[pk].free = free
+    if shares is None:
+        return None
+    pieces = []
+    growth: Counter[str] = Counter()
+    for name, share in zip(need.amounts, shares, strict=True):
+        for node, amount in share:
+            stock = node.stocks[name]
+            more = max(amount - holding.amounts.get(stock.inventory_id, 0), 0)
+            stock.free -= more
+            growth[name] += 0 if node.is_sharing else more
+            pieces.append(Piece(node.provider_id, stock.inventory_id, name, amount, need.group))
+    if any(more and board.unsold.get(name, more) < more for name, more in growth.items()):
+        return None
+    for name in growth.keys() & board.unsold.keys():
+        board.unsold[name] -= growth[name]
+    return Candidate(host.root.provider_id, host.root.name, tuple(pieces))
+
+
+def _same_places(
+    board: _Board, host: _Host, holding: Holding, need: Need
+) -> tuple[_Share, ...] | None:
+    """Return the shares that stay in the inventories held now; None where one must change."""
+    shares: list[_Share] = []
+    for name, amount in need.amounts.items():
+        mine = tuple(
+            (node, holding.amounts[node.stocks[name].inventory_id])
+            for node in board.givers(host)
+            if name in node.stocks and node.stocks[name].inventory_id in holding.amounts
+        )
+        if sum(given for _, given in mine) == amount:
+            shares.append(mine)
+        elif len(mine) == 1 and _gives(mine[0][0], need, name, amount, _Ask.FREE):
+            shares.append(((mine[0][0], amount),))
+        else:
+            return None
+    traits = frozenset[str]().union(*(node.traits for share in shares for node, _ in share))
+    return tuple(shares) if need.required_traits <= traits else None
+
+
+def _host_of(board: _Board, holding: Holding) -> _Host | None:
+    return next((host for host in board.hosts if host.root.provider_id == holding.root_id), None)
+
+
+def _at_most(board: _Board, holding: Holding, need: Need) -> dict[str, int]:
+    """Return the largest lawful amount of each short class that the holding could have."""
+    host = _host_of(board, holding)
+    most: dict[str, int] = {}
+    for name, amount in need.amounts.items():
+        best = 0
+        for node in board.givers(host) if host else []:
+            if name not in node.stocks:
+                continue
+            stock = node.stocks[name]
+            own = holding.amounts.get(stock.inventory_id, 0)
+            free = max(stock.free, 0)
+            if name in board.unsold:
+                free = min(free, max(board.unsold[name], 0))
+            reach = min(free + own, stock.max_unit) // stock.step_size * stock.step_size
+            best = max(best, reach if reach >= stock.min_unit else 0)
+        if best < amount:
+            most[name] = best
+    return most
+
+
+def _no_refit(board: _Board, holding: Holding, need: Need, count: tuple[int, int]) -> Refusal:
+    most = _at_most(board, holding, need)
+    words = class_words(need.amounts.keys())
+    host = _host_of(board, holding)
+    where = host.root.name if host else "a host that is not there any more"
+    if most:
+        figures = [
+            f"{_figure(words, name, amount)} where {_figure(words, name, need.amounts[name])} "
+            f"{'is' if need.amounts[name] == 1 else 'are'} asked for"
+            for name, amount in most.items()
+        ]
+        reason = f"which can give it at most {' and '.join(figures)}"
+    else:
+        reason = "which does not give these amounts together"
+    message = (
+        f"{holding.name} stays on {where}, {reason}. Ask for at most that, or request a new "
+        "application elsewhere and give this one back."
+    )
+    short = {name: need.amounts[name] - amount for name, amount in most.items()}
+    return Refusal(message=message, fits=count[0], wanted=count[1], short=short, filters=())

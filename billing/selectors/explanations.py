@@ -1,6 +1,6 @@
 """Where an amount comes from: intervals × price × time, recomputed live and compared."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -14,6 +14,7 @@ from billing.choices import PriceBase, UsageOrigin
 from billing.models import Charge, ProjectBilling, UsageRecord
 from inventory.foundation.periods import month_bounds, month_of
 from inventory.models import Allocation, Resource, ResourceState
+from inventory.selectors import KindBefore, kinds_before
 
 
 @dataclass(frozen=True)
@@ -117,11 +118,12 @@ def explain_all(*, charges: QuerySet[Charge], as_billed: bool = False) -> Deriva
     )
     live = _live(rows, as_billed)
     windows = _windows(rows)
+    former = kinds_before(resource_ids={row.resource_id for row in rows if row.resource_id})
     corrected = {} if as_billed else _corrected(rows)
     found = tuple(
         _correction(row)
         if row.correction_id
-        else _explanation(row, live.get(row.pk), windows, corrected.get(str(row.line_id)))
+        else _explanation(row, live.get(row.pk), windows, former, corrected.get(str(row.line_id)))
         for row in rows
     )
     groups: dict[tuple[Any, ...], list[Explanation]] = {}
@@ -239,13 +241,14 @@ def _explanation(
     charge: Charge,
     live: Live | None,
     windows: dict[tuple[int, int], list[Any]],
+    former: Mapping[int, Sequence[KindBefore]],
     corrected: Decimal | None,
 ) -> Explanation:
     sku, price = charge.sku, charge.sku_price
     scale = Fraction(sku.meter.scale) if sku.meter else Fraction(1)
     amount = live.amount if live else Decimal(0)
     level = Fraction(amount) * scale
-    start, end = _clipped(charge, live, windows)
+    start, end = _clipped(charge, live, windows, former)
     seconds = pricing.seconds_between(start, end) if start and end else Fraction(0)
     tier = charge.labels.get("tier")
     unit_price = (
@@ -322,7 +325,10 @@ def _month(charge: Charge) -> tuple[datetime, datetime]:
 
 
 def _clipped(
-    charge: Charge, live: Live | None, windows: dict[tuple[int, int], list[Any]]
+    charge: Charge,
+    live: Live | None,
+    windows: dict[tuple[int, int], list[Any]],
+    former: Mapping[int, Sequence[KindBefore]],
 ) -> tuple[datetime | None, datetime | None]:
     """Clip the live interval to what this charge stands for: period, price, and who pays."""
     if live is None or (charge.sku_price is not None and charge.sku_price.during.isempty):
@@ -339,6 +345,12 @@ def _clipped(
     elif contract:  # several prices may change at different instants: the charge's own cut
         starts.append(charge.charge_start)
         ends.append(charge.charge_end)
+    for before in former.get(charge.resource_id or 0, ()):
+        if charge.charge_start < before.end:  # it was another kind of thing, at another price
+            starts.append(before.start or live.start)
+            ends.append(before.end)
+            break
+        starts.append(before.end)
     for during in windows.get((charge.account_id, charge.project_id), ()):
         lower, upper = during.lower or period.start_at, during.upper or period.end_at
         if lower <= charge.charge_start < upper:

@@ -1,6 +1,6 @@
 """What was used and by whom, as billing sees it: levels held over time, read from the inventory."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -10,7 +10,13 @@ from billing.choices import UsageOrigin
 from billing.selectors.prices import PricedSku, PriceTable
 from inventory.choices import AllocationState, ResourceStatus
 from inventory.models import Allocation, Resource
-from inventory.selectors import metered_allocations, metered_resources, metered_states
+from inventory.selectors import (
+    KindBefore,
+    kinds_before,
+    metered_allocations,
+    metered_resources,
+    metered_states,
+)
 
 
 @dataclass(frozen=True)
@@ -68,7 +74,8 @@ def metered_usage(
     """Return everything that the projects' resources held in [start, end), clipped to it.
 
     What still runs ends at `end`. In the order of resource, origin and start. States are read only
-    where an item prices them. Three or four queries.
+    where an item prices them. What was another kind of thing before is cut where it changed. Four
+    or five queries.
     """
     counted = metered_resources(project_ids=project_ids, start=start, end=end)
     held = metered_allocations(project_ids=project_ids, start=start, end=end)
@@ -101,8 +108,23 @@ def metered_usage(
         usage(UsageOrigin.STATE, f"{row.resource_id}:{row.start:%Y%m%dT%H%M%S.%f}", row)
         for row in states
     ]
+    former = kinds_before(resource_ids=facts.keys())
+    if former:
+        found = [part for one in found for part in _by_kind(one, former.get(one.resource_id, ()))]
     found.sort(key=lambda one: (one.resource_id, one.origin, one.start, one.origin_id))
     return [one for one in found if one.start < one.end], facts
+
+
+def _by_kind(usage: Usage, former: Sequence[KindBefore]) -> Iterator[Usage]:
+    """Yield the parts of a usage in which its resource was one kind of thing."""
+    rest: Usage | None = usage
+    for before in former:
+        part = usage.within(before.start or usage.start, before.end)
+        if part is not None:
+            yield replace(part, kind=before.kind)
+        rest = rest.within(before.end, usage.end) if rest else None
+    if rest is not None:
+        yield rest
 
 
 def booked_usage(

@@ -3,6 +3,7 @@
 from inventory.selectors.defaults import CapacityRatios, capacity_ratios
 from inventory.selectors.locks import (
     lock_allocations,
+    lock_held_by,
     lock_open_state,
     lock_pool,
     lock_providers,
@@ -12,9 +13,11 @@ from inventory.selectors.locks import (
     lock_spans,
 )
 from inventory.selectors.metering import (
+    KindBefore,
     MeteredInterval,
     MeteredResource,
     MeteredState,
+    kinds_before,
     metered_allocations,
     metered_resources,
     metered_states,
@@ -29,7 +32,15 @@ from inventory.selectors.pools import (
     pool_capacity,
 )
 from inventory.selectors.snapshots import Node, Stock, class_words, pool_snapshot
-from inventory.selectors.usage import QuotaUse, idle_reservations, quota_peak, quota_use, quotas_of
+from inventory.selectors.usage import (
+    QuotaUse,
+    held_by,
+    idle_reservations,
+    last_end_that_fits,
+    quota_peak,
+    quota_use,
+    quotas_of,
+)
 from inventory.selectors.visibility import (
     pools_where,
     visible_pools,
@@ -40,6 +51,7 @@ __all__ = [
     "CapacityRatios",
     "ClassUse",
     "HostRow",
+    "KindBefore",
     "MeteredInterval",
     "MeteredResource",
     "MeteredState",
@@ -49,10 +61,14 @@ __all__ = [
     "Stock",
     "capacity_ratios",
     "class_words",
+    "held_by",
     "host_rows",
     "hosts_of",
     "idle_reservations",
+    "kinds_before",
+    "last_end_that_fits",
     "lock_allocations",
+    "lock_held_by",
     "lock_open_state",
     "lock_pool",
     "lock_providers",

@@ -6,7 +6,7 @@ the spans of an inventory, even to give back, holds its provider. So a plan made
 lock stays true until it is claimed, and two writers never wait for each other in a circle.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from django.db.models import Q
@@ -82,6 +82,17 @@ def lock_allocations(resource: Resource) -> list[Allocation]:
         .exclude(state=AllocationState.RELEASED)
         .order_by("pk")
         .select_for_update(no_key=True)
+    )
+
+
+def lock_held_by(resources: Sequence[Resource]) -> list[Allocation]:
+    """Lock what the resources hold and have not given back, in primary-key order, with classes."""
+    return list(
+        Allocation.objects.filter(resource__in=[resource.pk for resource in resources])
+        .exclude(state=AllocationState.RELEASED)
+        .select_related("resource_class")
+        .order_by("pk")
+        .select_for_update(no_key=True, of=("self",))
     )
 
 

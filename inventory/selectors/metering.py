@@ -1,5 +1,6 @@
 """What was delivered, and when: the intervals that billing meters, clipped to its period."""
 
+from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
@@ -7,7 +8,7 @@ from datetime import datetime
 from django.db.models import F, Q, Value
 from django.db.models.functions import Coalesce, Greatest, Least
 
-from inventory.models import Allocation, Resource, ResourceState
+from inventory.models import Allocation, FormerKind, Resource, ResourceState
 
 
 @dataclass(frozen=True)
@@ -85,6 +86,27 @@ def metered_resources(
         )
     )
     return [MeteredResource(*row) for row in rows]
+
+
+@dataclass(frozen=True)
+class KindBefore:
+    """What a resource was called over [start, end); a start of None is its beginning."""
+
+    kind: str
+    start: datetime | None
+    end: datetime
+
+
+def kinds_before(*, resource_ids: Collection[int]) -> dict[int, list[KindBefore]]:
+    """Return what resources were called before they became other services, oldest first.
+
+    Most resources never do and are not in the answer.
+    """
+    found: dict[int, list[KindBefore]] = defaultdict(list)
+    rows = FormerKind.objects.filter(resource__in=resource_ids).order_by("resource_id", "during")
+    for resource_id, kind, during in rows.values_list("resource_id", "kind", "during"):
+        found[resource_id].append(KindBefore(kind, during.lower, during.upper))
+    return found
 
 
 def metered_states(

@@ -1,6 +1,7 @@
 """Who holds how much: quotas and their use, and reservations that ran out."""
 
 from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -11,7 +12,7 @@ from inventory.capacity import peak
 from inventory.choices import AllocationState, ResourceStatus
 from inventory.foundation.models import Organisation, Project
 from inventory.foundation.selectors import ancestry
-from inventory.models import Allocation, Quota, Resource, ResourceClass
+from inventory.models import Allocation, CapacitySpan, Quota, Resource, ResourceClass
 
 
 @dataclass(frozen=True)
@@ -85,3 +86,26 @@ def idle_reservations(*, at: datetime) -> QuerySet[Resource]:
         .order_by("pk")
         .distinct()
     )
+
+
+def held_by(resources: Sequence[Resource]) -> list[Allocation]:
+    """Return what the resources hold and have not given back, in primary-key order."""
+    return list(
+        Allocation.objects.filter(resource__in=[resource.pk for resource in resources])
+        .exclude(state=AllocationState.RELEASED)
+        .select_related("resource_class")
+        .order_by("pk")
+    )
+
+
+def last_end_that_fits(amounts: Mapping[int, int], *, start: datetime, end: datetime) -> datetime:
+    """Return up to when the amounts (by inventory) are free from `start` on, at most `end`."""
+    spans = CapacitySpan.objects.filter(
+        inventory__in=amounts.keys(), during__overlap=(start, end)
+    ).values_list("inventory_id", "during", "capacity", "used")
+    full = [
+        max(during.lower or start, start)
+        for inventory_id, during, capacity, used in spans
+        if capacity - used < amounts[inventory_id]
+    ]
+    return min(full, default=end)

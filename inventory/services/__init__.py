@@ -6,10 +6,22 @@ from inventory.services.allocations import (
     expire_reservations,
     reserve,
 )
+from inventory.services.changes import (
+    NotDelivered,
+    Swap,
+    drop_rest,
+    extend,
+    growth_by_class,
+    hold_growth,
+    holdings_of,
+    move_lease,
+    shorten,
+    swap,
+)
 from inventory.services.classes import named_class, named_trait, save_word, set_members
 from inventory.services.defaults import set_capacity_defaults
 from inventory.services.hostlists import Fault, ImportRefused
-from inventory.services.imports import ImportReport, import_pool
+from inventory.services.imports import ImportReport, Pick, import_pool
 from inventory.services.inventories import remove_inventory, set_inventory
 from inventory.services.pools import create_pool, require_pool, save_pool
 from inventory.services.providers import (
@@ -36,16 +48,25 @@ __all__ = [
     "ImportReport",
     "InUse",
     "NoCapacity",
+    "NotDelivered",
+    "Pick",
     "QuotaExceeded",
     "ResourceGone",
+    "Swap",
     "activate",
     "create_pool",
     "create_provider",
     "create_resource",
     "deactivate",
+    "drop_rest",
     "expire_reservations",
+    "extend",
+    "growth_by_class",
+    "hold_growth",
+    "holdings_of",
     "import_pool",
     "mark",
+    "move_lease",
     "named_class",
     "named_trait",
     "release",
@@ -62,4 +83,6 @@ __all__ = [
     "set_provider_state",
     "set_quota",
     "set_traits",
+    "shorten",
+    "swap",
 ]
