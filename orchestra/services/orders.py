@@ -13,6 +13,7 @@ from django.db import transaction
 from inventory.foundation.errors import StaleEdit
 from inventory.foundation.models import Project, User
 from inventory.foundation.permissions import Action, require
+from inventory.foundation.services.projects import keep_open
 from inventory.models import Pool
 from orchestra.choices import DesiredState, OrderKind, OrderState
 from orchestra.models import Offering, Order, Plan
@@ -126,6 +127,7 @@ def place_order(
     reading.raise_faults()
     order = Order(kind=OrderKind.CREATE, project=project, requester=requester, created_at=at)
     _take_over(order, reading, at)
+    keep_open(project)
     order.save()
     record(order, "place", at=at, actor=requester, reason=order.business_reason)
     emit(order, "placed", at=at)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from django.db import transaction
+from django.db import connection, transaction
 
 from inventory.foundation.choices import ProjectStatus
 from inventory.foundation.errors import Conflict, Forbidden, InvalidInput, StaleEdit
@@ -158,6 +158,22 @@ def lock_project(project: Project) -> Project:
         .select_related("organisation", "owner", "deputy")
         .get(pk=project.pk)
     )
+
+
+def keep_open(project: Project) -> None:
+    """Keep the project from being closed until the caller's transaction ends; many may at once.
+
+    Raises ProjectClosed where it was closed since the caller read it. (A foreign key would take
+    this lock only at the commit: Django's are deferred.)
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT status FROM foundation_project WHERE id = %s FOR KEY SHARE", [project.pk]
+        )
+        (status,) = cursor.fetchone()
+    if status != ProjectStatus.ACTIVE:
+        message = f"{project} was closed meanwhile. Choose an active project."
+        raise ProjectClosed(message, fields={"project": message})
 
 
 def _set_status(
