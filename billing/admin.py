@@ -3,13 +3,15 @@
 
 from typing import Any
 
+from django import forms
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from billing.choices import BookStatus
+from billing.choices import AccountMode, BookStatus
 from billing.models import (
+    AccountDefaults,
     BillingAccount,
     BillingExport,
     BillingPeriod,
@@ -56,10 +58,34 @@ class IssuingEntityAdmin(KeptAdmin):
         save_entity(entity=obj, at=database_now(), actor=person(request))
 
 
+class AccountForm(forms.ModelForm):
+    """A paying account; a new one may leave the mode to the organisation's default."""
+
+    mode = forms.ChoiceField(
+        required=False,
+        choices=[("", _("As the organisation's default")), *AccountMode.choices],
+        initial="",
+    )
+
+    def clean_mode(self) -> str:
+        """An account that is there has a mode."""
+        mode: str = self.cleaned_data["mode"]
+        if not mode and self.instance.pk:
+            raise forms.ValidationError(_("Choose one: the default is for new accounts."))
+        return mode
+
+    def get_initial_for_field(self, field: forms.Field, field_name: str) -> Any:
+        """Offer the default first where the account is new."""
+        if field_name == "mode" and not self.instance.pk:
+            return ""
+        return super().get_initial_for_field(field, field_name)
+
+
 @admin.register(BillingAccount)
 class BillingAccountAdmin(KeptAdmin):
     """Who receives them."""
 
+    form = AccountForm
     list_display = ("code", "name", "organisation", "entity", "kind", "mode", "is_active")
     list_filter = ("kind", "mode", "is_active")
     list_select_related = ("organisation", "entity")
@@ -306,3 +332,13 @@ class BillingExportAdmin(ReadOnlyAdmin):
 
     list_display = ("format", "month", "is_final", "rows", "sha256", "created_at")
     list_filter = ("format", "is_final")
+
+
+@admin.register(AccountDefaults)
+class AccountDefaultsAdmin(ReadOnlyAdmin):
+    """What new accounts started as when; the portal's page Defaults changes it."""
+
+    list_display = ("organisation", "number", "mode", "set_by", "set_at", "reason")
+    list_filter = ("organisation",)
+    list_select_related = ("organisation", "set_by")
+    ordering = ("-pk",)

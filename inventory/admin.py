@@ -15,6 +15,7 @@ from inventory.foundation.clock import database_now
 from inventory.models import (
     Aggregate,
     Allocation,
+    CapacityDefaults,
     CapacitySpan,
     Inventory,
     Pool,
@@ -108,6 +109,12 @@ class InventoryForm(forms.ModelForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        ratio = self.fields.get("allocation_ratio")
+        if ratio is not None:
+            ratio.required = False
+            ratio.help_text = "Empty: the default, or for what is there its own."
+        if self.instance.pk is None:
+            self.initial["allocation_ratio"] = None
         if self.instance.pk:
             self.fields["generation"].initial = self.instance.provider.generation
 
@@ -284,3 +291,13 @@ class AllocationAdmin(ReadOnlyAdmin):
     def get_queryset(self, request: HttpRequest) -> QuerySet[Allocation]:
         """Show the newest first."""
         return super().get_queryset(request).order_by("-pk")
+
+
+@admin.register(CapacityDefaults)
+class CapacityDefaultsAdmin(ReadOnlyAdmin):
+    """Which ratios held when where nobody said; the portal's page Defaults changes them."""
+
+    list_display = ("organisation", "number", "cpu_ratio", "memory_ratio", "set_by", "set_at")
+    list_filter = ("organisation",)
+    list_select_related = ("organisation", "set_by")
+    ordering = ("-pk",)

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import pgtrigger
 from django.contrib.postgres.constraints import ExclusionConstraint
 from django.contrib.postgres.fields import DateTimeRangeField, RangeOperators
-from django.core.validators import RegexValidator
+from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Floor, Greatest
@@ -29,6 +29,7 @@ from inventory.foundation.models import (
 )
 
 LARGEST = 2**31 - 1
+RATIO = [MinValueValidator(Decimal("0.0001")), MaxValueValidator(Decimal(100))]
 capital_name = RegexValidator(
     r"^[A-Z][A-Z0-9_]*\Z", _("Use capital letters, digits and underscores, a letter first.")
 )
@@ -480,10 +481,20 @@ class CapacityDefaults(DefaultsVersion):
     BUILT_IN: ClassVar[Mapping[str, Any]] = {"cpu_ratio": Decimal(4), "memory_ratio": Decimal(1)}
 
     cpu_ratio = models.DecimalField(
-        _("over-commit ratio of vCPU"), max_digits=10, decimal_places=4, null=True, blank=True
+        _("over-commit ratio of vCPU"),
+        max_digits=10,
+        decimal_places=4,
+        null=True,
+        blank=True,
+        validators=RATIO,
     )
     memory_ratio = models.DecimalField(
-        _("over-commit ratio of memory"), max_digits=10, decimal_places=4, null=True, blank=True
+        _("over-commit ratio of memory"),
+        max_digits=10,
+        decimal_places=4,
+        null=True,
+        blank=True,
+        validators=RATIO,
     )
 
     class Meta(DefaultsVersion.Meta):

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from decimal import Decimal
 
 from inventory.foundation.models import Organisation, Project
 from inventory.models import Pool, Resource, ResourceProvider
@@ -45,13 +46,17 @@ def make_host(
     parent: ResourceProvider | None = None,
     is_sharing: bool = False,
 ) -> ResourceProvider:
-    """Add a host, a shared store or (below a parent) a device with the amounts."""
+    """Add a host, a shared store or (below a parent) a device with the amounts, each once."""
     host = create_provider(
         pool=pool, name=name, parent=parent, is_sharing=is_sharing, traits=traits, at=NOW
     )
     for class_name, total in amounts.items():
         set_inventory(
-            provider=host, resource_class=named_class(name=class_name), total=total, at=NOW
+            provider=host,
+            resource_class=named_class(name=class_name),
+            total=total,
+            allocation_ratio=Decimal(1),
+            at=NOW,
         )
     return host
 

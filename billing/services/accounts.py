@@ -16,6 +16,7 @@ from billing.models import (
     ProjectBilling,
 )
 from billing.selectors.accounts import lock_accounts, lock_billings
+from billing.selectors.defaults import default_mode
 from inventory.foundation.errors import Conflict, InvalidInput, NotVisible
 from inventory.foundation.models import Organisation, Project, User
 from inventory.foundation.periods import zone_named
@@ -52,11 +53,16 @@ def save_entity(*, entity: IssuingEntity, at: datetime, actor: User) -> IssuingE
 
 
 def save_account(*, account: BillingAccount, at: datetime, actor: User) -> BillingAccount:
-    """Create or change a paying account; with charges, entity and currency stay as they are."""
+    """Create or change a paying account; with charges, entity and currency stay as they are.
+
+    A new one without a mode starts as the organisation's default says.
+    """
     _require(actor, account.organisation)
     require_issuer(actor=actor, entity=account.entity)
     with transaction.atomic():
         is_new = account.pk is None
+        if is_new and not account.mode:
+            account.mode = default_mode(organisation_id=account.organisation_id, at=at)
         if not is_new:
             before = BillingAccount.objects.select_for_update().get(pk=account.pk)
             _require(actor, before.organisation)

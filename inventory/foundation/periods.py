@@ -61,3 +61,28 @@ def months_between(start: datetime, end: datetime, zone: str) -> list[date]:
         months.append(month)
         month = next_month(month)
     return months
+
+
+def days_before(instant: datetime, days: int, zone: str) -> datetime:
+    """Return the instant (UTC) so many days before, at the same time on the zone's clock.
+
+    Across a change of the clock a day has 23 or 25 hours.
+    """
+    return (instant.astimezone(zone_named(zone)) - timedelta(days=days)).astimezone(UTC)
+
+
+def days_after(instant: datetime, days: int, zone: str) -> datetime:
+    """Return the instant (UTC) so many days after, at the same time on the zone's clock."""
+    return days_before(instant, -days, zone)
+
+
+def months_after(instant: datetime, months: int, zone: str) -> datetime:
+    """Return the instant (UTC) so many months after, at the same time on the zone's clock.
+
+    A day that the month does not have is its last: a year after 29 February is 28 February.
+    """
+    local = instant.astimezone(zone_named(zone))
+    years, month = divmod(local.month - 1 + months, 12)
+    first = local.replace(year=local.year + years, month=month + 1, day=1)
+    last = (next_month(first.date()) - timedelta(days=1)).day
+    return first.replace(day=min(local.day, last)).astimezone(UTC)

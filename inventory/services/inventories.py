@@ -16,7 +16,7 @@ from inventory.models import (
     ResourceClass,
     ResourceProvider,
 )
-from inventory.selectors import lock_pool, lock_providers
+from inventory.selectors import capacity_ratios, lock_pool, lock_providers
 from inventory.services.checks import changes_of, save_checked
 from inventory.services.pools import require_pool
 from inventory.services.providers import InUse
@@ -34,15 +34,17 @@ def set_inventory(
     min_unit: int = 1,
     max_unit: int = LARGEST,
     step_size: int = 1,
-    allocation_ratio: Decimal = Decimal(1),
+    allocation_ratio: Decimal | None = None,
     generation: int | None = None,
     actor: User | None = None,
 ) -> Inventory:
     """Set how much of a class a provider has from `at` on: the one verb that may shrink it.
 
     It may shrink below what is used; then only what does not make it worse is accepted until the
-    use has come down. `generation` is the provider's when the caller looked: StaleEdit where it
-    has changed since; None asks for no such check. InvalidInput for a figure out of its range.
+    use has come down. Without a ratio what is there keeps its own, and what is new gets the
+    default of who operates the pool. `generation` is the provider's when the caller looked:
+    StaleEdit where it has changed since; None asks for no such check. InvalidInput for a figure
+    out of its range.
     """
     if actor is not None:
         require_pool(actor=actor, pool=provider.pool)
@@ -61,7 +63,11 @@ def set_inventory(
     inventory.min_unit = min_unit
     inventory.max_unit = max_unit
     inventory.step_size = step_size
-    inventory.allocation_ratio = allocation_ratio
+    if allocation_ratio is not None:
+        inventory.allocation_ratio = allocation_ratio
+    elif is_new:
+        ratios = capacity_ratios(organisation_id=provider.pool.organisation_id, at=at)
+        inventory.allocation_ratio = ratios.of(resource_class.name)
     changes = changes_of(inventory)
     if not changes:
         return inventory

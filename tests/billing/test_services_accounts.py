@@ -1,9 +1,10 @@
 """Who pays, and what may be spent."""
 
-from datetime import date
+from datetime import date, datetime, timedelta
 
 import pytest
 
+from billing.choices import AccountMode
 from billing.models import BillingAccount, Budget, ProjectBilling
 from billing.selectors import account_of
 from billing.services import (
@@ -13,13 +14,14 @@ from billing.services import (
     save_account,
     save_budget,
     save_entity,
+    set_account_defaults,
 )
 from inventory.foundation.choices import Role
 from inventory.foundation.errors import Forbidden, InvalidInput, NotVisible
 from inventory.foundation.models import Organisation, Project, User
 from inventory.models import ResourceProvider
 from tests.billing.world import Money, berlin, make_account, make_budget, make_machine
-from tests.cast import grant, make_user
+from tests.cast import NOW, grant, make_user
 
 AT = berlin(2026, 1, 5)
 MOVE = berlin(2026, 2, 1)
@@ -110,3 +112,42 @@ def test_accounts_are_made(money: Money, project: Project, finance: User) -> Non
     save_account(account=account, at=AT, actor=finance)
 
     assert BillingAccount.objects.filter(code="new").exists()
+
+
+def test_a_new_account_starts_as_the_default_says(
+    money: Money, organisation: Organisation, finance: User
+) -> None:
+    def opened(code: str, at: datetime, **fields: str) -> str:
+        account = BillingAccount(
+            entity=money.entity, organisation=organisation, code=code, name=code, **fields
+        )
+        return save_account(account=account, at=at, actor=finance).mode
+
+    assert opened("a", NOW, mode="") == AccountMode.SHOWBACK
+    set_account_defaults(
+        organisation=organisation,
+        number=0,
+        values={"mode": "chargeback"},
+        actor=finance,
+        at=NOW + timedelta(days=1),
+    )
+    later = NOW + timedelta(days=2)
+    assert opened("b", later, mode="") == AccountMode.CHARGEBACK
+    assert opened("c", later, mode="showback") == AccountMode.SHOWBACK
+    assert opened("d", NOW, mode="") == AccountMode.SHOWBACK
+    with pytest.raises(InvalidInput) as refused:
+        set_account_defaults(
+            organisation=organisation, number=1, values={"mode": "free"}, actor=finance, at=later
+        )
+    assert "mode" in refused.value.fields
+
+
+def test_only_finance_sets_how_accounts_start(organisation: Organisation, operator: User) -> None:
+    with pytest.raises(Forbidden):
+        set_account_defaults(
+            organisation=organisation,
+            number=0,
+            values={"mode": "chargeback"},
+            actor=operator,
+            at=NOW,
+        )
