@@ -5,6 +5,9 @@ broker is logged and forgotten. Nothing else in the house sends messages.
 """
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import timedelta
 
 from celery import current_app
@@ -14,8 +17,21 @@ logger = logging.getLogger(__name__)
 
 RING = "orchestra.ring"
 SWEEP = "orchestra.sweep"
+MAIL = "orchestra.send_mails"
 FORGOTTEN_AFTER_SECONDS = 60
 BROKER_RETRIES = {"max_retries": 1, "interval_start": 0, "interval_max": 0.2}
+
+_is_silent: ContextVar[bool] = ContextVar("is_silent", default=False)
+
+
+@contextmanager
+def silence() -> Iterator[None]:
+    """Ring no bell until the block ends: for who takes the steps of its own runs itself."""
+    token = _is_silent.set(True)
+    try:
+        yield
+    finally:
+        _is_silent.reset(token)
 
 
 def ring(run_id: int, *, times: int = 1, delay: timedelta = timedelta(0)) -> None:
@@ -23,6 +39,8 @@ def ring(run_id: int, *, times: int = 1, delay: timedelta = timedelta(0)) -> Non
 
     `delay` (at most a minute) is for a step that is to be tried again then.
     """
+    if _is_silent.get():
+        return
 
     def send() -> None:
         for _ in range(times):
@@ -34,6 +52,11 @@ def ring(run_id: int, *, times: int = 1, delay: timedelta = timedelta(0)) -> Non
 def ring_sweeper() -> None:
     """Ask a worker for one sweep now."""
     _send(SWEEP, [], timedelta(0))
+
+
+def ring_mail() -> None:
+    """Ask a worker, once this transaction is committed, to send the e-mails that wait."""
+    transaction.on_commit(lambda: _send(MAIL, [], timedelta(0)))
 
 
 def _send(task: str, arguments: list[int], delay: timedelta) -> None:

@@ -45,7 +45,7 @@ class NumberGap:
 
 def reconcile(*, month: date) -> list[Reconciliation]:
     """Return for every account of the month whether usage, charges, lines and document tie."""
-    return [_reconcile(period) for period in periods_of(month=month)]
+    return [reconcile_period(period=period) for period in periods_of(month=month)]
 
 
 def number_gaps() -> list[NumberGap]:
@@ -61,7 +61,8 @@ def number_gaps() -> list[NumberGap]:
     return gaps
 
 
-def _reconcile(period: BillingPeriod) -> Reconciliation:
+def reconcile_period(*, period: BillingPeriod) -> Reconciliation:
+    """Return whether usage, charges, lines and document of one period tie."""
     charges = Charge.objects.filter(period=period)
     charged = charges.aggregate(sum=Sum("billed_cost"))["sum"] or Decimal(0)
     invoice = period.invoices.filter(corrects=None).first()

@@ -1,5 +1,6 @@
 """The verbs of the inventory, by noun. Each owns its transaction and takes the time as argument."""
 
+from inventory.foundation.rows import Fault
 from inventory.services.allocations import (
     AlreadyReserved,
     NoCapacity,
@@ -20,7 +21,7 @@ from inventory.services.changes import (
 )
 from inventory.services.classes import named_class, named_trait, save_word, set_members
 from inventory.services.defaults import set_capacity_defaults
-from inventory.services.hostlists import Fault, ImportRefused
+from inventory.services.hostlists import ImportRefused
 from inventory.services.imports import ImportReport, Pick, import_pool
 from inventory.services.inventories import remove_inventory, set_inventory
 from inventory.services.pools import create_pool, require_pool, save_pool

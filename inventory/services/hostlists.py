@@ -14,17 +14,13 @@ and the public trace's node list has `sn,cpu_milli,memory_mib,gpu,model`: a host
 MEMORY_MB, and below it one device with GPU_MILLI 1000 and the trait GPU_<MODEL> for each GPU.
 """
 
-import csv
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
-from django.core.exceptions import ValidationError
-
-from inventory.foundation.errors import InvalidInput
-from inventory.foundation.models import plain_text
+from inventory.foundation.rows import Fault, FileRefused, Row, read_table, rows_below
 from inventory.models import LARGEST
 
 TRACE_COLUMNS = frozenset({"sn", "cpu_milli", "memory_mib", "gpu", "model"})
@@ -36,27 +32,10 @@ LONGEST_NAME = 120
 WHOLE_DEVICE = 1000
 
 
-@dataclass(frozen=True)
-class Fault:
-    """Something wrong in the file; `column` is empty where it is about the whole line."""
-
-    line: int
-    column: str
-    message: str
-
-    def __str__(self) -> str:
-        where = f"line {self.line}, column {self.column}" if self.column else f"line {self.line}"
-        return f"{where}: {self.message}"
-
-
-class ImportRefused(InvalidInput):
+class ImportRefused(FileRefused):
     """The file has faults, or cannot be read; nothing was imported. `faults` has them all."""
 
     code = "import_refused"
-
-    def __init__(self, message: str, faults: Sequence[Fault] = ()) -> None:
-        super().__init__(message, details={"faults": [str(fault) for fault in faults]})
-        self.faults = tuple(faults)
 
 
 @dataclass(frozen=True)
@@ -89,48 +68,24 @@ def read_lines(*, path: Path, known: Collection[str] = ()) -> list[Line]:
 
     Raises ImportRefused with all faults, by line and column.
     """
-    faults: list[Fault] = []
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            lines = list(_parsed(csv.reader(file, strict=True), faults))
-    except FileNotFoundError as error:
-        raise ImportRefused(f"There is no file {path}. Check the path.") from error
-    except OSError as error:
-        message = f"{path} cannot be read ({error.strerror}). Name a readable CSV file."
-        raise ImportRefused(message) from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        message = f"{path} is not a CSV file in UTF-8 ({error}). Save it as CSV, UTF-8."
-        raise ImportRefused(message) from error
-    _check_names(lines, known, faults)
-    if faults:
-        faults.sort(key=lambda fault: (fault.line, fault.column))
-        count = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
-        listed = "\n".join(f"  {fault}" for fault in faults)
-        message = f"{path.name} has {count}, nothing was imported. Correct and repeat:\n{listed}"
-        raise ImportRefused(message, faults)
-    return lines
+    return read_table(
+        path=path,
+        parse=lambda rows, faults: _parsed(rows, faults, known),
+        refused=ImportRefused,
+        undone="nothing was imported",
+    )
 
 
-def _parsed(rows: Iterator[list[str]], faults: list[Fault]) -> Iterator[Line]:
+def _parsed(rows: Iterator[list[str]], faults: list[Fault], known: Collection[str]) -> list[Line]:
     header = [column.strip() for column in next(rows, [])]
     is_trace = set(header) >= TRACE_COLUMNS
-    header_faults = list(_header_faults(header, is_trace=is_trace))
-    faults.extend(header_faults)
-    if header_faults:
-        return
-    seen_any = False
-    for number, cells in enumerate(rows, start=2):
-        if not any(cells):
-            continue
-        seen_any = True
-        if len(cells) != len(header):
-            wrong = f"has {len(cells)} cells, the heading has {len(header)}"
-            faults.append(Fault(number, "", wrong))
-            continue
-        row = _Row(number, dict(zip(header, map(str.strip, cells), strict=True)), faults)
-        yield from _trace_lines(row) if is_trace else _own_line(row)
-    if not seen_any:
-        faults.append(Fault(1, "", "the file has a heading but no rows"))
+    faults.extend(_header_faults(header, is_trace=is_trace))
+    if faults:
+        return []
+    read = _trace_lines if is_trace else _own_line
+    lines = [line for row in rows_below(header, rows, faults) for line in read(_Cells(row))]
+    _check_names(lines, known, faults)
+    return lines
 
 
 def _header_faults(header: Sequence[str], *, is_trace: bool) -> Iterator[Fault]:
@@ -151,40 +106,11 @@ def _header_faults(header: Sequence[str], *, is_trace: bool) -> Iterator[Fault]:
             yield Fault(1, column, f"needs the column {match['name']} beside it")
 
 
-@dataclass(frozen=True)
-class _Row:
-    """The cells of one line, read with a fault for each that is not what it should be."""
+class _Cells(Row):
+    """A line's cells with what only a list of hosts has in them."""
 
-    number: int
-    cells: Mapping[str, str]
-    faults: list[Fault]
-
-    def fault(self, column: str, message: str) -> None:
-        self.faults.append(Fault(self.number, column, message))
-
-    def name(self, column: str, *, required: bool, longest: int = LONGEST_NAME) -> str:
-        text = self.cells.get(column, "")
-        if not text and required:
-            self.fault(column, "is empty; a name is needed")
-        elif len(text) > longest:
-            self.fault(column, f"has {len(text)} characters; at most {longest} are allowed")
-        else:
-            try:
-                plain_text(text)
-            except ValidationError as error:
-                self.fault(column, error.messages[0])
-        return text
-
-    def whole(self, column: str, *, low: int, high: int = LARGEST) -> int | None:
-        """Return the number, None (and a fault) where there is none in [low, high]."""
-        text = self.cells[column]
-        if not re.fullmatch(r"-?[0-9]{1,30}", text):
-            self.fault(column, f"{text[:40]!r} is not a whole number")
-            return None
-        if not low <= int(text) <= high:
-            self.fault(column, f"{text} is not between {low:,} and {high:,}")
-            return None
-        return int(text)
+    def __init__(self, row: Row) -> None:
+        super().__init__(row.number, row.cells, row.faults)
 
     def ratio(self, column: str) -> Decimal:
         text = self.cells.get(column, "")
@@ -212,12 +138,12 @@ class _Row:
         return text == "yes"
 
 
-def _own_line(row: _Row) -> Iterator[Line]:
+def _own_line(row: _Cells) -> Iterator[Line]:
     figures = {}
     for column, text in row.cells.items():
         if column in OWN_COLUMNS or "." in column or text in {"", "0"}:
             continue
-        total = row.whole(column, low=1)
+        total = row.whole(column, low=1, high=LARGEST)
         reserved_column = f"{column}.reserved"
         reserved = (
             row.whole(reserved_column, low=0, high=total or LARGEST)
@@ -228,19 +154,19 @@ def _own_line(row: _Row) -> Iterator[Line]:
         figures[column] = Figures(total or 1, reserved or 0, ratio)
     yield Line(
         number=row.number,
-        name=row.name("name", required=True),
-        parent=row.name("parent", required=False),
+        name=row.name("name", required=True, longest=LONGEST_NAME),
+        parent=row.name("parent", required=False, longest=LONGEST_NAME),
         traits=row.traits(),
-        rack=row.name("rack", required=False),
+        rack=row.name("rack", required=False, longest=LONGEST_NAME),
         is_sharing=row.yes("sharing"),
         figures=figures,
     )
 
 
-def _trace_lines(row: _Row) -> Iterator[Line]:
+def _trace_lines(row: _Cells) -> Iterator[Line]:
     host = row.name("sn", required=True, longest=LONGEST_NAME - len("-gpu-9999"))
-    cpu = row.whole("cpu_milli", low=1)
-    memory = row.whole("memory_mib", low=1)
+    cpu = row.whole("cpu_milli", low=1, high=LARGEST)
+    memory = row.whole("memory_mib", low=1, high=LARGEST)
     devices = row.whole("gpu", low=0, high=MOST_DEVICES)
     trait = "GPU_" + re.sub(r"[^A-Z0-9]+", "_", row.cells["model"].upper()).strip("_")
     if devices and not row.cells["model"]:

@@ -14,11 +14,13 @@ from django.db import transaction
 
 from inventory.choices import AggregateKind
 from inventory.foundation.models import Organisation, User
+from inventory.foundation.rows import Fault
 from inventory.foundation.trail import record_audit
 from inventory.models import Aggregate, Inventory, Pool, ResourceProvider, Trait
+from inventory.placement import DEVICE_CLASS
 from inventory.selectors import lock_pool, lock_providers
 from inventory.services.classes import named_class, named_trait
-from inventory.services.hostlists import Fault, ImportRefused, Line, read_lines
+from inventory.services.hostlists import ImportRefused, Line, read_lines
 from inventory.services.inventories import set_inventory
 from inventory.services.pools import create_pool, require_pool
 from inventory.services.spans import capacities_of, open_spans
@@ -34,6 +36,38 @@ class ImportReport:
     unchanged: int
 
 
+@dataclass(frozen=True)
+class Pick:
+    """Which hosts of a file are meant: every `every`-th of those asked for, at most `limit`.
+
+    Devices come with their host. Storage and networks that serve all hosts are always meant.
+    """
+
+    gpu_only: bool = False
+    every: int = 1
+    limit: int | None = None
+
+    def of(self, lines: Sequence[Line]) -> list[Line]:
+        """Return the lines that are meant, in the file's order."""
+        by_name = {line.name: line for line in lines}
+        root_of = {line.name: _root(line, by_name) for line in lines}
+        with_gpu = {root_of[line.name] for line in lines if DEVICE_CLASS in line.figures}
+        hosts = [
+            line.name
+            for line in lines
+            if root_of[line.name] == line.name
+            and not line.is_sharing
+            and (not self.gpu_only or line.name in with_gpu)
+        ]
+        chosen = set(hosts[:: self.every][: self.limit])
+        chosen |= {line.name for line in lines if line.is_sharing}
+        chosen |= set(root_of.values()) - by_name.keys()  # hosts that the pool has already
+        return [line for line in lines if root_of[line.name] in chosen]
+
+
+ALL_HOSTS = Pick()
+
+
 @transaction.atomic
 def import_pool(
     *,
@@ -43,9 +77,11 @@ def import_pool(
     organisation: Organisation | None = None,
     actor: User | None = None,
     dry_run: bool = False,
+    pick: Pick = ALL_HOSTS,
 ) -> ImportReport:
     """Bring the pool to what the file says, in one transaction; `dry_run` takes all back again.
 
+    `pick` leaves out hosts of the file that are not wanted; all of the file is checked even so.
     The pool is made when it is new; `organisation` then says who operates it. Raises ImportRefused
     with every fault of the file; Forbidden or NotVisible for an actor who may not change the pool.
     """
@@ -53,7 +89,10 @@ def import_pool(
     if pool is not None and actor is not None:
         require_pool(actor=actor, pool=pool)
     names = ResourceProvider.objects.filter(pool__name=pool_name).values_list("name", flat=True)
-    lines = read_lines(path=path, known=set(names))
+    lines = pick.of(read_lines(path=path, known=set(names)))
+    if not lines:
+        message = f"No host of {path.name} is left by what you asked for. Ask for more of them."
+        raise ImportRefused(message)
     if pool is None:
         if organisation is None:
             message = (
@@ -76,6 +115,13 @@ def import_pool(
     if dry_run:
         transaction.set_rollback(True)
     return report
+
+
+def _root(line: Line, by_name: Mapping[str, Line]) -> str:
+    """Return the name of the host that a line's provider is in, perhaps one outside the file."""
+    while line.parent in by_name:
+        line = by_name[line.parent]
+    return line.parent or line.name
 
 
 def _bring(pool: Pool, lines: Sequence[Line], at: datetime, actor: User | None) -> ImportReport:

@@ -103,12 +103,14 @@ def place_order(
     start_at: datetime | None,
     end_at: datetime | None,
     at: datetime,
+    keep_refused: bool = False,
 ) -> Order:
     """Write a request for new capacity and plan it.
 
     Without a pool the first one that fits is taken. Without an end, test and development end after
     90 days. Returns it PLANNED, or as a DRAFT with `refusal` saying why it does not fit.
-    Raises InvalidInput with `fields`, NotVisible or Forbidden.
+    Raises InvalidInput with `fields`, NotVisible or Forbidden. `keep_refused` is for who cannot
+    correct what was asked, as a replay: a bad term is kept as a DRAFT with its reason too.
     """
     require(requester, Action.ORDER_PLACE, project)
     wish = Wish(
@@ -124,8 +126,10 @@ def place_order(
         end_at=end_at,
     )
     reading = read_wish(wish, project=project, zone=billing_zone(project=project, at=at), at=at)
-    reading.raise_faults()
     order = Order(kind=OrderKind.CREATE, project=project, requester=requester, created_at=at)
+    if keep_refused and reading.faults.keys() == {"end_at"}:
+        return _keep_refused(order, reading, at)
+    reading.raise_faults()
     _take_over(order, reading, at)
     keep_open(project)
     order.save()
@@ -246,6 +250,26 @@ def _expire(order_id: int, at: datetime) -> bool:
     record(order, "expire", at=at, reason="Its plan was not decided on in time.")
     emit(order, "expired", at=at, plan=plan)
     return True
+
+
+def _keep_refused(order: Order, reading: Reading, at: datetime) -> Order:
+    """Write a request whose term cannot be as a draft that says so; nothing is planned."""
+    start, end = reading.values["start_at"], reading.values["end_at"]
+    is_empty = end is not None and end <= max(start or at, at)
+    # The term that cannot be is in the refusal; a row of it would break the table's own rule.
+    refusal = {
+        "code": "empty_interval" if is_empty else "invalid_term",
+        "message": reading.faults["end_at"],
+        "start_at": (start or at).isoformat(),
+        "end_at": end.isoformat() if end else None,
+    }
+    reading.values["start_at"] = reading.values["end_at"] = None
+    _take_over(order, reading, at)
+    order.refusal = refusal
+    order.save()
+    record(order, "place", at=at, actor=order.requester, reason=order.business_reason)
+    emit(order, "refused", at=at, refusal=order.refusal)
+    return order
 
 
 def _take_over(order: Order, reading: Reading, at: datetime) -> None:

@@ -199,7 +199,6 @@ def test_the_command_names_the_cure(tmp_path: Path, organisation: Organisation) 
     for options, cure in [
         ((str(tmp_path / "none.csv"), "--pool", "B"), "There is no file"),
         ((str(tmp_path), "--pool", "B"), "Name a readable CSV file"),
-        ((str(path), "--pool", "B"), "Name who operates it (--organisation SLUG)"),
         ((str(path), "--pool", "B", "--organisation", "nobody"), "Known: acme."),
         ((str(path), "--pool", "=B", "--organisation", "acme"), "spreadsheets would run it"),
     ]:
@@ -230,3 +229,55 @@ def test_the_whole_trace(organisation: Organisation) -> None:
     assert (report.new, report.unchanged) == (1523 + 6212, 0)
     again = import_pool(path=path, pool_name="openb", at=NOW)
     assert (again.new, again.changed, again.unchanged) == (0, 0, 7735)
+
+
+@pytest.mark.django_db
+def test_the_first_organisation_is_made_with_its_pool(tmp_path: Path) -> None:
+    path = write(tmp_path, TRACE)
+    with pytest.raises(CommandError, match="--organisation"):
+        run(path, "--pool", "Trace")
+    run(path, "--pool", "Trace", "--organisation", "acme")
+    assert Organisation.objects.get(slug="acme").name == "Acme"
+    with pytest.raises(CommandError, match=r"no organisation 'other'. Known: acme"):
+        run(path, "--pool", "Other", "--organisation", "other")
+    # The only organisation need not be named.
+    run(path, "--pool", "Second")
+    assert Pool.objects.get(name="Second").organisation.slug == "acme"
+
+
+PICKS = [
+    (("--gpu-only",), ["node-1", "node-3", "node-4"]),
+    (("--every", "2"), ["node-0", "node-2", "node-4"]),
+    (("--gpu-only", "--every", "2"), ["node-1", "node-4"]),
+    (("--gpu-only", "--every", "2", "--limit", "1"), ["node-1"]),
+    (("--limit", "9"), ["node-0", "node-1", "node-2", "node-3", "node-4"]),
+]
+
+
+@pytest.mark.parametrize(("options", "hosts"), PICKS)
+def test_a_small_pool_of_a_large_file(
+    tmp_path: Path, organisation: Organisation, options: tuple[str, ...], hosts: list[str]
+) -> None:
+    rows = (
+        "node-0,8,8,0,",
+        "node-1,8,8,1,T4",
+        "node-2,8,8,0,",
+        "node-3,8,8,2,T4",
+        "node-4,8,8,3,T4",
+    )
+    path = write(tmp_path, "sn,cpu_milli,memory_mib,gpu,model\n" + "\n".join(rows) + "\n")
+    run(path, "--pool", "Small", "--organisation", "acme", *options)
+    found = ResourceProvider.objects.filter(pool__name="Small").order_by("pk")
+    assert [host.name for host in found.filter(parent=None)] == hosts
+    gpus = sum({"node-1": 1, "node-3": 2, "node-4": 3}.get(host, 0) for host in hosts)
+    assert found.exclude(parent=None).count() == gpus
+
+
+def test_picking_nothing_and_picking_wrongly(tmp_path: Path, organisation: Organisation) -> None:
+    path = write(tmp_path, "sn,cpu_milli,memory_mib,gpu,model\nnode-0,8,8,0,\n")
+    with pytest.raises(CommandError, match="is left by what you asked for"):
+        run(path, "--pool", "Small", "--organisation", "acme", "--gpu-only")
+    for option in ("--every", "--limit"):
+        for value in ("0", "-1", "x"):
+            with pytest.raises(CommandError, match="not a whole number of at least 1"):
+                run(path, "--pool", "Small", "--organisation", "acme", f"{option}={value}")

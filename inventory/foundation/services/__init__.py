@@ -1,5 +1,6 @@
 """The cellar's verbs: projects, requests for them, hand-overs, memberships, roles, profiles."""
 
+from inventory.foundation.services.organisations import NotTheFirst, found_organisation
 from inventory.foundation.services.profiles import PROFILE_FIELDS, update_profile
 from inventory.foundation.services.projects import (
     PROJECT_FIELDS,
@@ -43,6 +44,7 @@ __all__ = [
     "Answered",
     "LastOwner",
     "MustAccept",
+    "NotTheFirst",
     "OwnRequest",
     "OwnRole",
     "ProjectClosed",
@@ -56,6 +58,7 @@ __all__ = [
     "create_project",
     "decline_transfer",
     "edit_project",
+    "found_organisation",
     "give_up_move",
     "grant_role",
     "hand_over",

@@ -1,6 +1,6 @@
 """Import a pool's hosts from a CSV file."""
 
-from argparse import ArgumentParser
+from argparse import ArgumentParser, ArgumentTypeError
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +9,9 @@ from django.core.management.base import BaseCommand, CommandError
 from inventory.foundation.clock import database_now
 from inventory.foundation.errors import DomainError
 from inventory.foundation.models import Organisation
+from inventory.foundation.services import found_organisation
 from inventory.foundation.trail import Trail, on_trail
-from inventory.services import import_pool
+from inventory.services import Pick, import_pool
 
 
 class Command(BaseCommand):
@@ -25,31 +26,30 @@ class Command(BaseCommand):
         """Declare the arguments."""
         parser.add_argument("file", type=Path)
         parser.add_argument("--pool", required=True, help="the pool's name; made if it is new")
-        parser.add_argument("--organisation", help="short name of who operates a new pool")
+        parser.add_argument(
+            "--organisation",
+            metavar="SLUG",
+            help="short name of who operates a new pool; the first one is made",
+        )
+        parser.add_argument("--gpu-only", action="store_true", help="only hosts that have GPUs")
+        parser.add_argument(
+            "--every", type=whole, default=1, metavar="K", help="only every K-th of those hosts"
+        )
+        parser.add_argument("--limit", type=whole, metavar="N", help="at most N hosts")
         parser.add_argument("--dry-run", action="store_true", help="check and count, write nothing")
 
     def handle(self, *_args: Any, **options: Any) -> None:
         """Import and say what was done; every refusal names its cure."""
-        organisation = None
-        if options["organisation"]:
-            organisation = Organisation.objects.filter(slug=options["organisation"]).first()
-            if organisation is None:
-                known = ", ".join(
-                    Organisation.objects.order_by("slug").values_list("slug", flat=True)
-                )
-                message = (
-                    f"There is no organisation {options['organisation']!r}. "
-                    f"Known: {known or 'none yet'}."
-                )
-                raise CommandError(message)
         with on_trail(Trail(label="import_pool")):
             try:
+                organisation = self._organisation(options["organisation"])
                 report = import_pool(
                     path=options["file"],
                     pool_name=options["pool"],
                     organisation=organisation,
                     at=database_now(),
                     dry_run=options["dry_run"],
+                    pick=Pick(options["gpu_only"], options["every"], options["limit"]),
                 )
             except DomainError as error:
                 raise CommandError(error.message) from error
@@ -58,3 +58,28 @@ class Command(BaseCommand):
         self.stdout.write(
             f"{done} {report.pool.name}: {report.new} new, {changed}{report.unchanged} unchanged."
         )
+
+    def _organisation(self, slug: str | None) -> Organisation | None:
+        """Return the named organisation, or the only one.
+
+        An installation without any gets the named one as its first.
+        """
+        if slug is None:
+            organisations = list(Organisation.objects.all()[:2])
+            return organisations[0] if len(organisations) == 1 else None
+        organisation = Organisation.objects.filter(slug=slug).first()
+        if organisation is not None:
+            return organisation
+        known = ", ".join(Organisation.objects.order_by("slug").values_list("slug", flat=True))
+        if known:
+            message = f"There is no organisation {slug!r}. Known: {known}."
+            raise CommandError(message)
+        return found_organisation(slug=slug, name=slug.capitalize(), at=database_now())
+
+
+def whole(text: str) -> int:
+    """Read a number of at least 1."""
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        message = f"{text!r} is not a whole number of at least 1"
+        raise ArgumentTypeError(message)
+    return int(text)
