@@ -10,4 +10,5 @@ urlpatterns = [
     path("resources/<int:pk>/", views.ResourceDetail.as_view(), name="resource"),
     path("pools/", views.Pools.as_view(), name="pools"),
     path("pools/<slug:slug>/", views.PoolDetail.as_view(), name="pool"),
+    path("pools/<slug:slug>/use/", views.PoolHistoryPage.as_view(), name="pool-use"),
 ]

@@ -1,20 +1,22 @@
 """The pages of what exists: resources and pools."""
 
 from collections.abc import Iterable, Iterator
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from django.db.models import F, QuerySet
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.urls import NoReverseMatch, reverse
 from django.utils.http import urlencode
+from django.utils.timezone import get_current_timezone_name, localtime
 from django.utils.translation import gettext_lazy
 
-from inventory.charts import capacity_figure
+from inventory.charts import Every, capacity_figure, hosts_figure, overcommit_figure, use_figure
 from inventory.choices import AllocationState, RankingPolicy, ResourceStatus
 from inventory.filters import HostFilter, ResourceFilter
 from inventory.foundation.clock import database_now
 from inventory.foundation.pages import DetailPage, ListPage, PortalPage, Streamed, csv_file, find
+from inventory.foundation.periods import day_start, previous_month
 from inventory.foundation.permissions import Action, may, projects_where
 from inventory.foundation.tables import PortalTable
 from inventory.models import Pool, Resource, ResourceProvider
@@ -29,6 +31,7 @@ from inventory.selectors import (
     visible_pools,
     visible_resources,
 )
+from inventory.selectors.histories import pool_history
 from inventory.selectors.resources import held_by, history_of, states_of, usual_sizes
 from inventory.tables import CapacityTable, HostTable, ResourceTable, capacity_lines
 
@@ -41,6 +44,13 @@ ACCESS = {
     "console_url": gettext_lazy("Console"),
     "url": gettext_lazy("Link"),
 }
+RANGES: dict[str, tuple[Any, Every]] = {
+    "month": (gettext_lazy("30 days"), "day"),
+    "quarter": (gettext_lazy("3 months"), "week"),
+    "year": (gettext_lazy("12 months"), "month"),
+}
+STRETCHES: dict[Every, int] = {"day": 30, "week": 13, "month": 12}
+DRAWN_HOSTS = 30
 SHOWN = 50
 COUNTED = 500
 PROJECTS_SHOWN = 8
@@ -162,6 +172,7 @@ class PoolDetail(ListPage):
             "ranking": RankingPolicy(self.pool.ranking).label,
             "lines": lines,
             "figure": capacity_figure(pool=self.pool, rows=rows) if rows else None,
+            "overcommit": overcommit_figure(rows=rows) if rows else None,
             "sizes": sizes_shown(pool=self.pool, at=self.at, rows=rows),
             "counted": COUNTED,
             "quotas": self.quotas(),
@@ -176,6 +187,58 @@ class PoolDetail(ListPage):
             for project in projects[:PROJECTS_SHOWN]
         ]
         return [(name, uses) for name, uses in rows if uses]
+
+
+class PoolHistoryPage(PortalPage):
+    """How full a pool was over the last weeks or months and, for operators, which of its hosts.
+
+    Address: `over` is "month" (by day), "quarter" (by week) or "year" (by month).
+    """
+
+    template_name = "inventory/pools/history.html"
+    http_method_names = ["get", "head", "options"]
+
+    def get(self, request: HttpRequest, slug: str) -> Any:
+        """Draw the figures, or answer with the file of one of them."""
+        pool: Pool = find(visible_pools(self.viewer).distinct(), slug=slug)
+        at = database_now()
+        asked = request.GET.get("over", "")
+        over = asked if asked in RANGES else next(iter(RANGES))
+        every = RANGES[over][1]
+        starts = stretches(at=at, every=every)
+        zone = get_current_timezone_name()
+        edges = [*(day_start(start, zone) for start in starts), at]
+        sees_hosts = may_look_into(self.viewer, pool)
+        history = pool_history(pool=pool, edges=edges, fullest=DRAWN_HOSTS if sees_hosts else 0)
+        return self.page(
+            {
+                "title": pool.name,
+                "pool": pool,
+                "ranges": [
+                    (name, label, f"?over={name}") for name, (label, _every) in RANGES.items()
+                ],
+                "over": over,
+                "figure": use_figure(history=history, starts=starts, every=every, at=at),
+                "hosts": hosts_figure(history=history, starts=starts, every=every, at=at)
+                if history.fullest
+                else None,
+                "sees_hosts": sees_hosts,
+                "zone": zone,
+            }
+        )
+
+
+def stretches(*, at: datetime, every: Every) -> list[date]:
+    """Return the first days, in the viewer's zone, of the last 30 days, 13 weeks or 12 months."""
+    today = localtime(at).date()
+    if every == "month":
+        months = [today.replace(day=1)]
+        while len(months) < STRETCHES[every]:
+            months.append(previous_month(months[-1]))
+        return months[::-1]
+    days = 7 if every == "week" else 1
+    last = today - timedelta(days=today.weekday() if every == "week" else 0)
+    return [last - timedelta(days=days * back) for back in reversed(range(STRETCHES[every]))]
 
 
 class HostsWithUses:

@@ -94,6 +94,19 @@ foundation:profile              GET    302  200  200  200  200  200  200  200  2
 foundation:profile              POST   302  302  302  302  302  302  302  302  302
 foundation:people               GET    302  200  403  200  403  200  200  200  403
 foundation:person               GET    302  404  403  200  403  200  200  200  403
+foundation:views                GET    302  200  200  200  200  200  200  200  200
+foundation:view                 GET    302  404  200  200  200  200  200  200  404
+foundation:view-open            GET    302  404  302  302  302  302  302  302  404
+foundation:view-new             GET    302  400  400  400  400  400  400  400  400
+foundation:view-new             POST   302  302  302  302  302  302  302  302  302
+foundation:view-edit            GET    302  404  200  403  403  403  403  403  404
+foundation:view-edit            POST   302  404  302  403  403  403  403  403  404
+foundation:view-delete          GET    302  404  200  200  403  403  403  403  404
+foundation:view-delete          POST   302  404  302  302  403  403  403  403  404
+foundation:view-choose          GET    302  405  405  405  405  405  405  405  405
+foundation:view-choose          POST   302  404  302  302  302  302  302  302  404
+foundation:verify               GET    302  200  200  200  200  200  200  200  200
+foundation:verify               POST   302  200  200  200  200  200  200  200  200
 foundation:become               GET    405  405  405  405  405  405  405  405  405
 foundation:become               POST   404  404  404  404  404  404  404  404  404
 
@@ -101,6 +114,7 @@ inventory:resources             GET    302  200  200  200  200  200  200  200  2
 inventory:resource              GET    302  404  200  200  200  200  200  200  404
 inventory:pools                 GET    302  200  200  200  200  200  200  200  200
 inventory:pool                  GET    302  404  200  200  200  200  200  200  200
+inventory:pool-use              GET    302  404  200  200  200  200  200  200  200
 
 billing:costs                   GET    302  200  200  200  200  403  200  200  403
 billing:costs-csv               GET    302  200  200  200  200  403  200  200  403
@@ -140,6 +154,15 @@ api:resource-detail             GET    401  404  200  200  200  200  200  200  4
 api:charge-list                 GET    401  200  200  200  200  200  200  200  200
 api:charge-detail               GET    401  404  200  200  200  404  200  200  404
 api:charge-explanation          GET    401  404  200  200  200  404  200  200  404
+api:view-list                   GET    401  200  200  200  200  200  200  200  200
+api:view-list                   POST   401  201  201  201  201  201  201  201  201
+api:view-detail                 GET    401  404  200  200  200  200  200  200  404
+api:view-detail                 PATCH  401  404  200  403  403  403  403  403  404
+api:view-detail                 DELETE 401  404  204  204  403  403  403  403  404
+api:audit-list                  GET    401  200  200  200  200  200  200  200  200
+api:audit-detail                GET    401  404  404  200  404  404  404  200  404
+api:event-list                  GET    401  200  200  200  200  200  200  200  200
+api:event-detail                GET    401  404  404  200  404  404  404  200  404
 """
 
 

@@ -10,12 +10,23 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+from django.core.files.uploadedfile import SimpleUploadedFile
+
 from billing.models import BillingPeriod, Charge, Invoice
 from billing.services import close_period, rate_period
 from inventory.choices import ResourceStatus
 from inventory.foundation.choices import Role
 from inventory.foundation.clock import database_now
-from inventory.foundation.models import AuditEvent, Event, Organisation, Project, RoleGrant, User
+from inventory.foundation.models import (
+    AuditEvent,
+    Event,
+    Organisation,
+    Project,
+    RoleGrant,
+    SavedView,
+    User,
+)
+from inventory.foundation.services.saved_views import save_view
 from inventory.models import Resource
 from orchestra.choices import RunState, StepState
 from orchestra.engine import drain
@@ -27,6 +38,8 @@ from tests.orchestra.pages import sha_of, typed
 from tests.orchestra.programs import asked_for
 from tests.orchestra.world import Catalogue, place, submit
 
+# A list of no rows that says where it is from; that its seal does not fit is a finding, no error.
+PROVEN = "Name\r\n# Address,http://testserver/requests/\r\n# Rows,0\r\n# SHA-256,0\r\n# Seal,0\r\n"
 JANUARY, FEBRUARY = date(2026, 1, 1), date(2026, 2, 1)
 
 
@@ -49,6 +62,7 @@ class PermissionWorld:
     open_period: BillingPeriod
     role: RoleGrant
     token_key: str
+    view: SavedView
 
 
 def make_permission_world(
@@ -112,6 +126,15 @@ def make_permission_world(
         open_period=BillingPeriod.objects.get(month=FEBRUARY),
         role=role,
         token_key=token.token_key,
+        view=save_view(
+            user=member,
+            name="Running",
+            path="/resources/",
+            query="status=running",
+            project=project,
+            is_pinned=True,
+            at=at,
+        ),
     )
 
 
@@ -148,6 +171,7 @@ def addresses(world: PermissionWorld) -> dict[str, dict[str, Any]]:
     assert entry is not None
     assert event is not None
     slug = {"slug": world.catalogue.offering.slug}
+    view = {"pk": world.view.pk}
     return {
         "orchestra:request-new": slug,
         "orchestra:request-estimate": slug,
@@ -172,9 +196,15 @@ def addresses(world: PermissionWorld) -> dict[str, dict[str, Any]]:
         "foundation:project-edit": project,
         "foundation:grant": project,
         "foundation:revoke": project | {"grant": world.role.pk},
+        "foundation:view": view,
+        "foundation:view-open": view,
+        "foundation:view-edit": view,
+        "foundation:view-delete": view,
+        "foundation:view-choose": view,
         "foundation:person": {"pk": world.member.pk},
         "inventory:resource": {"pk": world.resource.pk},
         "inventory:pool": {"slug": world.catalogue.pool.slug},
+        "inventory:pool-use": {"slug": world.catalogue.pool.slug},
         "billing:charge": {"pk": world.charge.pk},
         "billing:statement": {"pk": world.invoice.pk},
         "billing:statement-csv": {"pk": world.invoice.pk},
@@ -190,6 +220,9 @@ def addresses(world: PermissionWorld) -> dict[str, dict[str, Any]]:
         "api:run-log": run,
         "api:run-steer": run,
         "api:resource-detail": {"pk": world.resource.pk},
+        "api:view-detail": view,
+        "api:audit-detail": {"pk": entry.pk},
+        "api:event-detail": {"pk": event.pk},
         "api:charge-detail": {"pk": world.charge.pk},
         "api:charge-explanation": {"pk": world.charge.pk},
     }
@@ -231,6 +264,13 @@ def contents(world: PermissionWorld) -> dict[str, dict[str, Any]]:
         "foundation:project-edit": answering | {"version": project.version},
         "foundation:grant": {"user": world.newcomer.pk, "role": "member", **key},
         "foundation:profile": {"display_name": "Me", "time_zone": "UTC", "theme": "auto"},
+        "foundation:view-new": {"name": "Mine", "of": "/requests/?state=planned"},
+        "foundation:view-edit": {"name": "Still running", "project": project.pk},
+        "foundation:view-delete": key,
+        "foundation:view-choose": {"pinned": "1"},
+        "foundation:verify": {"file": SimpleUploadedFile("a.csv", PROVEN.encode())},
+        "api:view-list": {"name": "Mine", "path": "/requests/", "query": "state=planned"},
+        "api:view-detail": {"name": "Still running"},
         "foundation:become": {"role": "owner"},
         "billing:close": key,
         "api:order-list": asked_for(catalogue, name="fresh"),
