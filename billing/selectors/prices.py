@@ -15,7 +15,7 @@ from django.db.models import Q
 
 from billing import pricing
 from billing.choices import BookStatus, MeterSource, PriceBase, PriceModel
-from billing.models import BillingAccount, PriceBook, Sku, SkuPrice
+from billing.models import BillingAccount, PriceBook, PriceChange, Sku, SkuPrice
 from inventory.foundation.errors import DomainError
 from inventory.foundation.periods import month_bounds, month_of, next_month, zone_named
 
@@ -412,4 +412,13 @@ def lock_prices(*, book: PriceBook, sku: Sku, account: BillingAccount | None) ->
         SkuPrice.objects.filter(book=book, sku=sku, account=account)
         .order_by("pk")
         .select_for_update(of=("self",))
+    )
+
+
+def lock_price_change(*, pk: int) -> PriceChange:
+    """Lock a prepared change, so that it is released or taken back once."""
+    return (
+        PriceChange.objects.select_for_update(of=("self",))
+        .select_related("book__entity", "sku__meter", "account", "prepared_by")
+        .get(pk=pk)
     )

@@ -33,6 +33,7 @@ from billing.selectors.prices import (
 from billing.selectors.usage import Usage, items_for, metered_usage
 from inventory.models import Resource
 
+LINE_NAMESPACE = UUID("5f1b8f0e-6d3a-5f0b-9d7e-0c4f4f2c7a11")
 FEE_NAMESPACE = UUID("5f1b8f0e-6d3a-5f0b-9d7e-0c4f4f2c7a12")
 FEE_UNIT = "Fees"
 FINEST = Decimal("1E-12")
@@ -122,6 +123,22 @@ def slices_of(*, period: BillingPeriod, until: datetime) -> Rated:
     rated.slices = list(in_tiers(rated.slices))
     rated.failures = list(dict.fromkeys(rated.failures))
     return rated
+
+
+def line_id(*, period: BillingPeriod, one: Slice) -> UUID:
+    """Return the id that the same slice of the same period at the same price always has."""
+    parts = [
+        period.account.code,
+        f"{period.month:%Y-%m}",
+        one.origin,
+        one.origin_id,
+        one.sku.code,
+        str(one.price.price_id),
+        one.start.isoformat(),
+    ]
+    if one.tier is not None:
+        parts += [str(one.listed.price_id), pricing.plain(one.tier.lower), str(one.tier.is_fee)]
+    return uuid5(LINE_NAMESPACE, "|".join(parts))
 
 
 def in_tiers(slices: Sequence[Slice]) -> Iterator[Slice]:

@@ -2,16 +2,24 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import QuerySet, Sum
+from django.db.models import F, QuerySet, Sum
 
 from billing import pricing
 from billing.choices import PeriodState
 from billing.models import BillingAccount, BillingPeriod, Charge, InvoiceLine
 
-LINE_KEYS = ("cost_centre", "labels__project", "labels__sku", "labels__sku_name", "pricing_unit")
+LINE_KEYS = (
+    "correction__period__month",
+    "cost_centre",
+    "labels__project",
+    "labels__sku",
+    "labels__sku_name",
+    "pricing_unit",
+)
 
 
 @dataclass(frozen=True)
@@ -26,6 +34,7 @@ class RunningLine:
     unit: str
     exact_amount: Decimal
     amount: Decimal
+    corrects_month: date | None = None
 
 
 @dataclass(frozen=True)
@@ -49,6 +58,11 @@ def charges_of_line(*, charges: QuerySet[Charge], line_id: int) -> QuerySet[Char
         labels__project=line.project_name,
         labels__sku_name=line.sku_name,
         pricing_unit=line.unit,
+        **(
+            {"correction__period__month": line.corrects_month}
+            if line.corrects_month
+            else {"correction": None}
+        ),
     )
 
 
@@ -81,6 +95,7 @@ def running_statement(*, period: BillingPeriod) -> RunningStatement:
                 unit=group["pricing_unit"],
                 exact_amount=group["exact"],
                 amount=amount,
+                corrects_month=group["correction__period__month"],
             )
             for group, amount in zip(groups, amounts, strict=True)
         ),
@@ -90,9 +105,12 @@ def running_statement(*, period: BillingPeriod) -> RunningStatement:
 
 
 def line_groups(*, charges: QuerySet[Charge]) -> list[dict[str, Any]]:
-    """Return cost centre × project × item with exact sums, in the order they are printed."""
+    """Return cost centre × project × item with exact sums, in the order they are printed.
+
+    Corrections stand on lines of their own, after the month's, by the month that they correct.
+    """
     return list(
-        charges.order_by(*LINE_KEYS)
+        charges.order_by(F(LINE_KEYS[0]).asc(nulls_first=True), *LINE_KEYS[1:])
         .values(*LINE_KEYS)
         .annotate(exact=Sum("billed_cost"), quantity=Sum("pricing_quantity"))
     )

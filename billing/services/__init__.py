@@ -7,6 +7,15 @@ from billing.services.accounts import (
     save_budget,
     save_entity,
 )
+from billing.services.corrections import (
+    CannotCorrect,
+    DifferenceChanged,
+    NothingToCorrect,
+    correct_period,
+    prepare_correction,
+    release_correction,
+    withdraw_correction,
+)
 from billing.services.defaults import set_account_defaults
 from billing.services.periods import (
     CannotClose,
@@ -16,11 +25,20 @@ from billing.services.periods import (
     close_period,
     issue_invoice,
 )
+from billing.services.price_changes import (
+    AlreadyDecided,
+    NewTier,
+    change_price,
+    prepare_price_change,
+    release_price_change,
+    tiers_from,
+    tiers_of,
+    withdraw_price_change,
+)
 from billing.services.prices import (
     BookInForce,
     PriceRefused,
     TwoPeople,
-    change_price,
     publish_price_book,
     remove_price,
     save_meter,
@@ -40,11 +58,16 @@ from billing.services.usage import EventVerdict, TooManyEvents, Verdict, record_
 
 __all__ = [
     "AlreadyCharged",
+    "AlreadyDecided",
     "BookInForce",
     "CannotClose",
+    "CannotCorrect",
     "CloseResult",
+    "DifferenceChanged",
     "EventVerdict",
+    "NewTier",
     "NothingToClose",
+    "NothingToCorrect",
     "PeriodClosed",
     "PeriodOpen",
     "PriceRefused",
@@ -55,12 +78,17 @@ __all__ = [
     "assign_account",
     "change_price",
     "close_period",
+    "correct_period",
     "issue_invoice",
     "open_period",
+    "prepare_correction",
+    "prepare_price_change",
     "publish_price_book",
     "rate_open_periods",
     "rate_period",
     "record_usage",
+    "release_correction",
+    "release_price_change",
     "remove_price",
     "save_account",
     "save_budget",
@@ -71,4 +99,8 @@ __all__ = [
     "save_sku",
     "set_account_defaults",
     "set_sku_traits",
+    "tiers_from",
+    "tiers_of",
+    "withdraw_correction",
+    "withdraw_price_change",
 ]

@@ -266,16 +266,23 @@ def _write_document(period: BillingPeriod, at: datetime) -> Invoice | None:
             cost_centre=group["cost_centre"],
             project_name=group["labels__project"],
             sku_name=group["labels__sku_name"],
-            description=f"{group['labels__sku_name']} · {group['labels__project']}"[:200],
+            description=_line_text(group)[:200],
             quantity=group["quantity"] or Decimal(0),
             unit=group["pricing_unit"],
             exact_amount=group["exact"],
             amount=amounts[index],
+            corrects_month=group["correction__period__month"],
         )
         for index, group in enumerate(groups)
     )
     charges.update(invoice=invoice)
     return invoice
+
+
+def _line_text(group: dict[str, Any]) -> str:
+    text = f"{group['labels__sku_name']} · {group['labels__project']}"
+    month = group["correction__period__month"]
+    return f"{text} · correction of {month:%B %Y}" if month else text
 
 
 def _snapshot(period: BillingPeriod, groups: Sequence[dict[str, Any]]) -> dict[str, Any]:

@@ -5,21 +5,18 @@ from datetime import datetime
 from decimal import Decimal
 
 from django.db import transaction
-from django.db.backends.postgresql.psycopg_any import DateTimeTZRange, NumericRange
-from django.db.models import Max
+from django.db.backends.postgresql.psycopg_any import NumericRange
 
 from billing import pricing
 from billing.choices import (
     Aggregation,
     BookStatus,
     MeterSource,
-    PeriodState,
     PriceBase,
     PriceModel,
 )
-from billing.models import BillingAccount, BillingPeriod, Meter, PriceBook, Sku, SkuPrice
-from billing.selectors.accounts import lock_accounts
-from billing.selectors.prices import lock_book, lock_prices
+from billing.models import Meter, PriceBook, Sku, SkuPrice
+from billing.selectors.prices import lock_book
 from billing.services.accounts import require_issuer
 from inventory.foundation.errors import Conflict, Forbidden, InvalidInput
 from inventory.foundation.models import User
@@ -28,6 +25,7 @@ from inventory.foundation.trail import emit_event, record_audit
 from inventory.models import Trait
 
 ALL_QUANTITIES = NumericRange(Decimal(0), None)
+RATED = frozenset({PriceModel.STANDARD, PriceModel.GRADUATED})
 
 
 class BookInForce(Conflict):
@@ -70,7 +68,8 @@ def save_price(*, price: SkuPrice, at: datetime, actor: User) -> SkuPrice:
         _lock_draft(pk=price.book_id, actor=actor)
         if price.pk is not None:
             _lock_draft(pk=SkuPrice.objects.get(pk=price.pk).book_id, actor=actor)
-        _refuse_price(price)
+        refuse_price(price)
+        _refuse_overlap(price)
         is_new = price.pk is None
         price.full_clean()
         price.save()
@@ -109,7 +108,8 @@ def publish_price_book(
             message = "This price list has no prices. Add them before you release it."
             raise PriceRefused(message)
         for price in prices:
-            _refuse_price(price)
+            refuse_price(price)
+        _refuse_gaps(prices)
         if is_default:
             _refuse_second_default(fresh)
             fresh.is_default = True
@@ -124,92 +124,6 @@ def publish_price_book(
             data={"book": fresh.name, "currency": fresh.currency, "prices": len(prices)},
         )
     return fresh
-
-
-def change_price(
-    *,
-    book: PriceBook,
-    sku: Sku,
-    unit_price: Decimal,
-    from_at: datetime,
-    at: datetime,
-    prepared_by: User,
-    released_by: User,
-    account: BillingAccount | None = None,
-) -> SkuPrice:
-    """Let another price hold from an instant on; the old one ends there, its amount untouched.
-
-    An item that never had a list price gets its first one so. Both people need the role finance and
-    must be two. The instant may not lie in a month that any account of the entity has closed.
-    Raises TwoPeople, PriceRefused.
-    """
-    for person in (prepared_by, released_by):
-        require_issuer(actor=person, entity=book.entity)
-    if prepared_by.pk == released_by.pk:
-        message = "A price is prepared by one person and released by another."
-        raise TwoPeople(message)
-    with transaction.atomic():
-        fresh = lock_book(pk=book.pk)
-        if fresh.status != BookStatus.PUBLISHED:
-            message = "This price list is a draft: change the price itself, then release the list."
-            raise PriceRefused(message)
-        # A close that is under way ends first, so that no month is frozen at the price before.
-        payers = BillingAccount.objects.filter(entity=fresh.entity_id)
-        lock_accounts(ids=payers.values_list("pk", flat=True))
-        _refuse_closed_past(fresh, from_at)
-        prices = lock_prices(book=fresh, sku=sku, account=account)
-        old = next(
-            (
-                price
-                for price in prices
-                if price.during.lower < from_at
-                and (price.during.upper is None or from_at < price.during.upper)
-            ),
-            None,
-        )
-        if old is None and (prices or account is not None):
-            message = (
-                f"“{sku}” has no price in this list that holds just before {from_at:%d %B %Y}."
-            )
-            raise PriceRefused(message, fields={"from_at": message})
-        new = SkuPrice(
-            book=fresh,
-            account=account,
-            sku=sku,
-            tier=ALL_QUANTITIES,
-            during=DateTimeTZRange(from_at, old.during.upper if old else None),
-            unit_price=unit_price,
-        )
-        _refuse_price(new)
-        if old is not None:
-            old.during = DateTimeTZRange(old.during.lower, from_at)
-            old.save(update_fields=["during"])
-        before = pricing.plain(old.unit_price) if old else ""
-        new.full_clean()
-        new.save()
-        record_audit(
-            action="change.price",
-            subject=new,
-            at=at,
-            actor=released_by,
-            changes={
-                "unit_price": [before, pricing.plain(unit_price)],
-                "from": ["", from_at.isoformat()],
-                "prepared_by": ["", str(prepared_by)],
-            },
-        )
-        emit_event(
-            type="orchestra.prices.changed",
-            subject=new,
-            at=at,
-            data={
-                "sku": sku.code,
-                "from": from_at.isoformat(),
-                "before": before,
-                "after": pricing.plain(unit_price),
-            },
-        )
-    return new
 
 
 def save_meter(*, meter: Meter, at: datetime, actor: User) -> Meter:
@@ -239,7 +153,18 @@ def save_sku(*, sku: Sku, at: datetime, actor: User) -> Sku:
         if not is_new:
             before = Sku.objects.get(pk=sku.pk)
             _refuse_used(
-                before.charges.exists(), before, sku, ("code", "meter_id", "base", "model")
+                before.charges.exists(),
+                before,
+                sku,
+                (
+                    "code",
+                    "meter_id",
+                    "base",
+                    "model",
+                    "resource_kind",
+                    "tier_scope",
+                    "fee_without_use",
+                ),
             )
         sku.full_clean()
         sku.save()
@@ -284,11 +209,12 @@ def _refuse_in_force(book: PriceBook) -> None:
         raise BookInForce(message)
 
 
-def _refuse_price(price: SkuPrice) -> None:
-    sku, problem = price.sku, ""
-    meter = sku.meter
-    if sku.model != PriceModel.STANDARD:
-        problem = f"“{sku}”: only a price per unit can be charged so far."
+def refuse_price(price: SkuPrice) -> None:
+    """Raise PriceRefused for a price that no rule can rate, or not exactly."""
+    sku, problem, name = price.sku, "", "unit_price"
+    meter, graduated = sku.meter, sku.model == PriceModel.GRADUATED
+    if sku.model not in RATED:
+        problem = f"“{sku}”: only a price per unit or prices by tier can be charged so far."
     elif meter is None:
         problem = f"“{sku}” has no meter. Say first what it counts."
     elif meter.source == MeterSource.READING and (
@@ -304,10 +230,80 @@ def _refuse_price(price: SkuPrice) -> None:
             f"“{sku}”: a price has at most {pricing.PRICE_DECIMALS} decimals, so that every cost "
             "is exact. Price a larger unit, such as a thousand."
         )
-    elif price.flat_fee or price.package_size:
-        problem = f"“{sku}”: a price per unit has no fee and no package size."
+    elif price.package_size or (price.flat_fee and not graduated):
+        problem, name = f"“{sku}”: a price per unit has no fee and no package size.", "flat_fee"
+    elif problem := _tier_problem(price, graduated=graduated):
+        name = "tier"
     if problem:
-        raise PriceRefused(problem, fields={"unit_price": problem})
+        raise PriceRefused(problem, fields={name: problem})
+
+
+def _tier_problem(price: SkuPrice, *, graduated: bool) -> str:
+    tier = price.tier
+    if isinstance(tier, (tuple, list)):
+        tier = NumericRange(*tier)
+    lower, upper = tier.lower, tier.upper
+    if not graduated:
+        whole = not tier.isempty and not lower and upper is None
+        return (
+            ""
+            if whole
+            else f"“{price.sku}” has one price for every quantity: its tier is from 0 without end."
+        )
+    if tier.isempty or lower is None or lower < 0 or (upper is not None and upper <= lower):
+        return f"“{price.sku}”: a tier starts at 0 or more and ends above its start."
+    for bound in (lower, upper):
+        if bound is not None and bound != round(bound, pricing.BOUND_DECIMALS):
+            return (
+                f"“{price.sku}”: where a tier ends has at most {pricing.BOUND_DECIMALS} decimals."
+            )
+    return ""
+
+
+def _refuse_overlap(price: SkuPrice) -> None:
+    other = (
+        SkuPrice.objects.filter(
+            book=price.book_id,
+            account=price.account_id,
+            sku=price.sku_id,
+            tier__overlap=price.tier,
+            during__overlap=price.during,
+        )
+        .exclude(pk=price.pk)
+        .first()
+    )
+    if other is not None:
+        message = (
+            f"“{price.sku}” has a price {_bounds(other.tier.lower, other.tier.upper)} at that time "
+            "already. Let one of the two end where the other starts."
+        )
+        raise PriceRefused(message, fields={"tier": message})
+
+
+def _refuse_gaps(prices: Sequence[SkuPrice]) -> None:
+    """Refuse a list in which some quantity of an item has no price while others have one."""
+    shelves: dict[tuple[int, int | None], list[SkuPrice]] = {}
+    for price in prices:
+        shelves.setdefault((price.sku_id, price.account_id), []).append(price)
+    for rows in shelves.values():
+        edges = {row.during.lower for row in rows} | {row.during.upper for row in rows}
+        for edge in sorted(edge for edge in edges if edge is not None):
+            holding = [row for row in rows if edge in row.during]
+            gaps = pricing.tier_gaps(
+                [pricing.Tier(row.tier.lower, row.tier.upper, row.unit_price) for row in holding]
+            )
+            if holding and gaps:
+                message = (
+                    f"“{rows[0].sku}” has no price {_bounds(*gaps[0])} from {edge:%d %B %Y} on. "
+                    "Add a tier there, or let the tier before it go on."
+                )
+                raise PriceRefused(message, fields={"tier": message})
+
+
+def _bounds(lower: Decimal, upper: Decimal | None) -> str:
+    if upper is None:
+        return f"from {pricing.plain(lower)} on"
+    return f"from {pricing.plain(lower)} to {pricing.plain(upper)}"
 
 
 def _refuse_second_default(book: PriceBook) -> None:
@@ -322,18 +318,6 @@ def _refuse_second_default(book: PriceBook) -> None:
             "date on instead of replacing it."
         )
         raise BookInForce(message)
-
-
-def _refuse_closed_past(book: PriceBook, from_at: datetime) -> None:
-    closed_to = BillingPeriod.objects.filter(
-        account__entity=book.entity_id, state=PeriodState.CLOSED
-    ).aggregate(last=Max("end_at"))["last"]
-    if closed_to is not None and from_at < closed_to:
-        message = (
-            f"Months up to {closed_to:%d %B %Y} are closed. "
-            "Choose an instant from then on; the past is put right by a correction."
-        )
-        raise PriceRefused(message, fields={"from_at": message})
 
 
 def _refuse_used(

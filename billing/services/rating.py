@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
-from uuid import UUID, uuid5
 
 from django.db import connection, transaction
 
@@ -19,7 +18,7 @@ from billing.models import (
     UsageRecord,
 )
 from billing.selectors.periods import lock_period, months_due
-from billing.selectors.slices import FEE_UNIT, Rated, Slice, slices_of
+from billing.selectors.slices import FEE_UNIT, Rated, Slice, line_id, slices_of
 from inventory.foundation.errors import Conflict
 from inventory.foundation.models import Project
 from inventory.foundation.periods import month_bounds, next_month
@@ -27,7 +26,6 @@ from inventory.models import Resource
 
 logger = logging.getLogger(__name__)
 
-LINE_NAMESPACE = UUID("5f1b8f0e-6d3a-5f0b-9d7e-0c4f4f2c7a11")
 BATCH = 1_000
 
 
@@ -217,22 +215,6 @@ def charges_of(*, period: BillingPeriod, slices: Sequence[Slice]) -> Iterator[Ch
             description=_description(one, resource),
             labels=_labels(one, project, resource),
         )
-
-
-def line_id(*, period: BillingPeriod, one: Slice) -> UUID:
-    """Return the id that the same slice of the same period at the same price always has."""
-    parts = [
-        period.account.code,
-        f"{period.month:%Y-%m}",
-        one.origin,
-        one.origin_id,
-        one.sku.code,
-        str(one.price.price_id),
-        one.start.isoformat(),
-    ]
-    if one.tier is not None:
-        parts += [str(one.listed.price_id), pricing.plain(one.tier.lower), str(one.tier.is_fee)]
-    return uuid5(LINE_NAMESPACE, "|".join(parts))
 
 
 def _description(one: Slice, resource: Resource | None) -> str:

@@ -39,7 +39,7 @@ class Verdict(StrEnum):
     DUPLICATE = "duplicate"
     CONFLICT = "conflict"
     INVALID = "invalid"
-    CLOSED = "closed"
+    LATE = "late"
 
 
 @dataclass(frozen=True)
@@ -77,8 +77,8 @@ def record_usage(*, events: Sequence[Mapping[str, Any]], at: datetime) -> list[E
     `resource` (its number, may be left out), `start`, `end` (ISO 8601 with offset), `amount`
     (a whole number or decimal text, never a float) and perhaps `dimensions`. The same source and id
     with the same data is a duplicate, with other data a conflict; neither is recorded. A reading of
-    a closed month is not recorded. The caller has checked that the sender may report for the
-    projects. Raises TooManyEvents.
+    a closed month is recorded as late: it is charged by a correction. The caller has checked that
+    the sender may report for the projects. Raises TooManyEvents.
     """
     if len(events) > MOST_EVENTS:
         message = (
@@ -100,14 +100,6 @@ def record_usage(*, events: Sequence[Mapping[str, Any]], at: datetime) -> list[E
             )
     with transaction.atomic():
         closed = _closed(readings)
-        for index in closed:
-            one = readings.pop(index)
-            verdicts[index] = EventVerdict(
-                one.source,
-                one.event_id,
-                Verdict.CLOSED,
-                f"{one.start:%B %Y} is closed for this project. Ask finance for a correction.",
-            )
         fresh, hashes = _claim(list(readings.values()), at)
         new: list[_Reading] = []
         for index, one in readings.items():
@@ -115,7 +107,16 @@ def record_usage(*, events: Sequence[Mapping[str, Any]], at: datetime) -> list[E
             if key in fresh and fresh[key] == one.sha256:
                 del fresh[key]
                 new.append(one)
-                verdicts[index] = EventVerdict(*key, Verdict.RECORDED)
+                verdicts[index] = (
+                    EventVerdict(
+                        *key,
+                        Verdict.LATE,
+                        f"{one.start:%B %Y} is closed for this project. The reading is kept and "
+                        "becomes a correction in the open month.",
+                    )
+                    if index in closed
+                    else EventVerdict(*key, Verdict.RECORDED)
+                )
             elif hashes[key] == one.sha256:
                 verdicts[index] = EventVerdict(*key, Verdict.DUPLICATE, "It was recorded before.")
             else:
@@ -181,7 +182,7 @@ def _payers(readings: Mapping[int, _Reading]) -> dict[int, BillingAccount]:
     }
 
 
-def _closed(readings: Mapping[int, _Reading]) -> list[int]:
+def _closed(readings: Mapping[int, _Reading]) -> set[int]:
     """Return the readings whose month is closed; open the other months and hold them open."""
     payers = _payers(readings)
     due = {
@@ -197,11 +198,11 @@ def _closed(readings: Mapping[int, _Reading]) -> list[int]:
             pk__in=[period.pk for period in periods.values()], state=PeriodState.CLOSED
         ).values_list("account_id", "month")
     )
-    return [
+    return {
         index
         for index, account in payers.items()
         if (account.pk, month_of(readings[index].start, account.entity.zone)) in closed
-    ]
+    }
 
 
 def _insert(readings: Sequence[_Reading], at: datetime) -> None:

@@ -116,7 +116,7 @@ def test_a_price_that_cannot_be_exact(
 
 
 def test_a_model_without_a_rule_is_refused(draft: PriceBook, money: Money, finance: User) -> None:
-    money.machine.model = PriceModel.GRADUATED
+    money.machine.model = PriceModel.VOLUME
     save_sku(sku=money.machine, at=AT, actor=finance)
 
     with pytest.raises(PriceRefused, match="only a price per unit"):
@@ -128,7 +128,7 @@ def test_a_price_changes_at_an_instant(
 ) -> None:
     change = berlin(2026, 1, 20)
 
-    new = change_price(
+    (new,) = change_price(
         book=money.book,
         sku=money.machine,
         unit_price=Decimal("0.2"),

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from billing.models import Charge, Sku, UsageKey, UsageRecord
+from billing.models import BillingPeriod, Charge, Sku, UsageKey, UsageRecord
 from billing.selectors import explain, reconcile
+from billing.selectors.corrections import late_readings
 from billing.services import Verdict, close_period, rate_open_periods, rate_period, record_usage
 from inventory.foundation.models import Project
 from inventory.models import ResourceProvider
@@ -151,17 +152,24 @@ def test_readings_become_charges_that_tie(
     assert (tied.difference, tied.problems) == (0, ())
 
 
-def test_a_closed_month_takes_no_more(
+def test_a_closed_month_takes_late_readings_for_a_correction(
     project: Project, traffic: Sku, money: Money, host: ResourceProvider
 ) -> None:
     make_machine(project=project, host=host, name="web", start=berlin(2026, 1, 10))
+    record_usage(events=[event(project, "0")], at=AT)
     close_period(month=JANUARY, at=AFTER, actor=None)
+    later = AFTER + timedelta(days=1)
 
-    (found,) = record_usage(events=[event(project)], at=AFTER + timedelta(days=1))
+    late, again = (record_usage(events=[event(project)], at=later)[0] for _ in range(2))
 
-    assert found.verdict == Verdict.CLOSED
-    assert "January 2026 is closed" in found.message
-    assert UsageKey.objects.count() == 0
+    assert late.verdict == Verdict.LATE
+    assert "January 2026 is closed" in late.message
+    assert again.verdict == Verdict.DUPLICATE
+    assert UsageKey.objects.count() == 2
+    (tied,) = reconcile(month=JANUARY)
+    assert (tied.difference, tied.problems) == (0, ())
+    periods = BillingPeriod.objects.filter(month=JANUARY)
+    assert late_readings(periods=periods) == {periods.get().pk: 1}
 
 
 def test_readings_alone_open_their_month(project: Project, traffic: Sku, money: Money) -> None:

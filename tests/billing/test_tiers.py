@@ -86,9 +86,7 @@ def as_tiers(rows: Sequence[Row]) -> list[pricing.Tier]:
 
 def reference(rows: Sequence[Row], quantity: Decimal) -> Decimal:
     """Return what the pure reference says that a month of this quantity costs."""
-    lines = pricing.price_lines(
-        model=PriceModel.GRADUATED, tiers=as_tiers(rows), quantity=quantity
-    )
+    lines = pricing.price_lines(model=PriceModel.GRADUATED, tiers=as_tiers(rows), quantity=quantity)
     return pricing.total([line.cost for line in lines])
 
 
@@ -375,9 +373,7 @@ def test_tiers_of_each_resource(ladder: None, money: Money) -> None:
     assert not cheapest.exists()
 
 
-def test_the_quote_counts_from_the_first_tier(
-    project: Project, money: Money, ladder: None
-) -> None:
+def test_the_quote_counts_from_the_first_tier(project: Project, money: Money, ladder: None) -> None:
     start = berlin(2026, 3, 1)
     found = quote(
         project=project,
