@@ -1,7 +1,9 @@
 """Read the environment for the settings; a bad value stops the start with one clear line."""
 
 import os
+from collections.abc import Collection
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
@@ -86,3 +88,41 @@ def database(name: str, url: str) -> dict[str, object]:
         "PORT": port,
         "OPTIONS": {"connect_timeout": "10", **options},
     }
+
+
+MAIL_BACKENDS = {"off": "dummy", "console": "console", "file": "filebased", "smtp": "smtp"}
+SMTP_SECURITY = {"starttls": {"use_tls": True}, "tls": {"use_ssl": True}, "none": {}}
+
+
+def mail(var: Path, port: int) -> tuple[dict[str, dict[str, Any]], str, str]:
+    """Return Django's MAILERS, the sender of the notices (empty: no e-mail), and the portal's
+    address for the links in them.
+
+    ORCHESTRA_MAIL is off, console, file (into var/mail) or smtp. Raises ImproperlyConfigured.
+    """
+    kind = chosen("ORCHESTRA_MAIL", "off", MAIL_BACKENDS)
+    options: dict[str, Any] = {}
+    if kind == "file":
+        options = {"file_path": str(var / "mail")}
+    elif kind == "smtp":
+        options = {
+            "host": text("ORCHESTRA_SMTP_HOST"),
+            "port": number("ORCHESTRA_SMTP_PORT", 587, minimum=1),
+            "username": text("ORCHESTRA_SMTP_USER", ""),
+            "password": text("ORCHESTRA_SMTP_PASSWORD", ""),
+            "timeout": 20,
+            **SMTP_SECURITY[chosen("ORCHESTRA_SMTP_SECURITY", "starttls", SMTP_SECURITY)],
+        }
+    backend = f"django.core.mail.backends.{MAIL_BACKENDS[kind]}.EmailBackend"
+    sender = "" if kind == "off" else text("ORCHESTRA_MAIL_FROM", "Orchestra <orchestra@localhost>")
+    address = text("ORCHESTRA_URL", f"http://localhost:{port}").rstrip("/")
+    return {"default": {"BACKEND": backend, "OPTIONS": options}}, sender, address
+
+
+def chosen(name: str, default: str, words: Collection[str]) -> str:
+    """Return a variable that is one of the words."""
+    word = text(name, default).lower()
+    if word not in words:
+        message = f"{name}={word!r} is none of {', '.join(words)}."
+        raise ImproperlyConfigured(message)
+    return word

@@ -58,6 +58,13 @@ class YesNoField(forms.TypedChoiceField):
         return ("true" if value else "false") if isinstance(value, bool) else value
 
 
+def ends_by_itself(lease_days: int | None) -> str:
+    """Return what the form says of an empty end; None where the projects have several rules."""
+    if lease_days is None:
+        return _("Test and development end by themselves where none is named.")
+    return _("Test and development end after %s days where none is named.") % lease_days
+
+
 class RequestForm(IdempotentFormMixin, PortalForm):
     """A request for a service: what it is for, how many, which choices, from when to when."""
 
@@ -93,6 +100,7 @@ class RequestForm(IdempotentFormMixin, PortalForm):
         offering_version: OfferingVersion,
         projects: QuerySet[Project],
         order: Order | None = None,
+        lease_days: int | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
@@ -100,11 +108,7 @@ class RequestForm(IdempotentFormMixin, PortalForm):
         zone = timezone.get_current_timezone_name()
         self.fields["start_at"].help_text = _("Empty: at once. Time in %s.") % zone
         self.fields["end_at"].help_text = (
-            _(
-                "When it is given back. Time in %s. "
-                "Test and development end after 90 days where none is named."
-            )
-            % zone
+            _("When it is given back. Time in %s.") % zone + " " + ends_by_itself(lease_days)
         )
         self.fields["instances"].widget.attrs |= {"min": 1, "max": offering_version.max_instances}
         project = cast("forms.ModelChoiceField[Project]", self.fields["project"])

@@ -4,6 +4,7 @@ Nothing here knows a row, a clock or a die: states, graphs and random numbers co
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
 from enum import Enum
 
 from orchestra.choices import (
@@ -200,3 +201,21 @@ def deployment_follows(*, action: OrderKind, state: RunState) -> DeploymentState
             RunState.SUCCEEDED: DeploymentState.RETIRED,
         }.get(state)
     return None
+
+
+def warning_now(
+    *, thresholds: Mapping[int, datetime], agreed_at: datetime, due_at: datetime, at: datetime
+) -> int | None:
+    """Return which warning (days before `due_at`) is the one to give at `at`, or None.
+
+    `thresholds` says from when on each may be given. Of several that are reached it is the last:
+    whoever was not told in time hears it once, not three times. None for one that was reached
+    already when the date was agreed, because then everybody knew, and None from the date itself.
+    """
+    if at >= due_at:
+        return None
+    reached = [days for days, start in thresholds.items() if start <= at]
+    if not reached:
+        return None
+    days = min(reached)
+    return days if thresholds[days] > agreed_at else None

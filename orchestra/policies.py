@@ -20,7 +20,6 @@ from orchestra.selectors.policies import rules_in_force
 
 AUTO_APPROVE = "auto_approve"
 RULE_KEYS = {"kind", "max_monthly_cost", "currency", "max_days", "within_budget"}
-DEFAULT_LEASE = timedelta(days=90)  # of a test or development that names no end
 
 
 class Outcome(StrEnum):

@@ -120,7 +120,10 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 CSRF_FAILURE_VIEW = "inventory.foundation.views.csrf_failure"
 # Numbers beside entries of the navigation: a URL name and the selector whose rows are counted.
-PORTAL_NAV_COUNTS = {"orchestra:approvals": "orchestra.selectors.orders.inbox"}
+PORTAL_NAV_COUNTS = {
+    "orchestra:approvals": "orchestra.selectors.orders.inbox",
+    "orchestra:notices": "orchestra.selectors.notices.unread",
+}
 LOGIN_URL = "foundation:login"
 LOGIN_REDIRECT_URL = "orchestra:start"
 LOGOUT_REDIRECT_URL = "foundation:login"
@@ -182,14 +185,14 @@ CELERY_BEAT_SCHEDULE = {
     for task, seconds in (
         ("orchestra.sweep", 5.0),
         ("orchestra.retire_ended", 60.0),
+        ("orchestra.send_mails", 60.0),
+        ("orchestra.warn_of_ends", 300.0),
         ("orchestra.expire_orders", 300.0),
         ("billing.rate_open_periods", 300.0),
     )
 }
 
-ORCHESTRA_PROVIDERS = {
-    "simulated": "orchestra.providers.simulated.SimulatedProvider",
-}
+ORCHESTRA_PROVIDERS = {"simulated": "orchestra.providers.simulated.SimulatedProvider"}
 ORCHESTRA_LEASE_SECONDS = environment.number("ORCHESTRA_LEASE_SECONDS", 30, minimum=1)
 ORCHESTRA_HEARTBEAT_SECONDS = environment.number("ORCHESTRA_HEARTBEAT_SECONDS", 10, minimum=1)
 
@@ -228,6 +231,8 @@ SPECTACULAR_SETTINGS = {
     },
 }
 REST_KNOX = {"TOKEN_PREFIX": "orc_", "TOKEN_TTL": None}
+
+MAILERS, ORCHESTRA_MAIL_FROM, ORCHESTRA_URL = environment.mail(VAR_DIR, PORT)
 
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_621_440
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 1_000

@@ -9,8 +9,8 @@ from celery.signals import worker_ready
 from inventory.foundation.choices import Via
 from inventory.foundation.clock import database_now
 from inventory.foundation.trail import Trail, on_trail
-from orchestra import bell, engine
-from orchestra.services import deployments, orders
+from orchestra import bell, deliveries, engine
+from orchestra.services import deployments, leases, orders
 
 Sender = object
 
@@ -44,6 +44,19 @@ def retire_ended() -> int:
     """Give back what has reached its agreed end."""
     with on_trail(Trail(via=Via.LOOP, label="end of term")):
         return deployments.retire_ended(at=database_now())
+
+
+@shared_task(name="orchestra.warn_of_ends")
+def warn_of_ends() -> int:
+    """Tell people of the ends and confirmations that come near."""
+    with on_trail(Trail(via=Via.LOOP, label="warnings")):
+        return leases.warn_of_ends(at=database_now())
+
+
+@shared_task(name=bell.MAIL)
+def send_mails() -> int:
+    """Send the e-mails that wait."""
+    return deliveries.send_mails(at=database_now())
 
 
 @worker_ready.connect

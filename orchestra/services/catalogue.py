@@ -5,7 +5,7 @@ Reads only; it stands here because it asks the rules and the planner.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from billing.selectors import NoAccount, NoPrice, Quote, QuoteLine, budget_state, quote
@@ -16,6 +16,7 @@ from inventory.placement import Need, headrooms
 from orchestra import policies
 from orchestra.blueprints import amounts_of
 from orchestra.models import OfferingVersion
+from orchestra.selectors.defaults import lease_rules
 from orchestra.selectors.policies import rules_in_force
 from orchestra.services.plans import need_of
 
@@ -45,7 +46,8 @@ def cards(*, project: Project, versions: Sequence[OfferingVersion], at: datetime
     The number of queries grows with the pools, not with the services.
     """
     smallest = {version.pk: smallest_amounts(version) for version in versions}
-    quotes = _quotes(project, versions, smallest, at)
+    lease = timedelta(days=lease_rules(organisation_id=project.organisation_id, at=at).lease_days)
+    quotes = _quotes(project, versions, smallest, at, at + lease)
     fits = _room(project, versions, smallest, at)
     rules = rules_in_force(project=project, at=at)
     budget = budget_state(project=project, at=at) if quotes else None
@@ -59,7 +61,7 @@ def cards(*, project: Project, versions: Sequence[OfferingVersion], at: datetime
                 cost=quoted.term,
                 currency=quoted.quote.currency,
                 start=at,
-                end=at + policies.DEFAULT_LEASE,
+                end=at + lease,
                 budget=budget,
                 zone=quoted.quote.account.entity.zone,
             )
@@ -94,6 +96,7 @@ def _quotes(
     versions: Sequence[OfferingVersion],
     smallest: Mapping[int, Mapping[str, int]],
     at: datetime,
+    end: datetime,
 ) -> dict[int, "_Share"]:
     """Price all services in as few quotes as there are services of one kind."""
     waiting = [version for version in versions if smallest[version.pk]]
@@ -102,7 +105,7 @@ def _quotes(
         batch = {version.resource_kind: version for version in reversed(waiting)}
         taken = {version.pk for version in batch.values()}
         waiting = [version for version in waiting if version.pk not in taken]
-        quoted = _quote(project, batch, smallest, at)
+        quoted = _quote(project, batch, smallest, at, end)
         for kind, version in batch.items():
             if quoted is not None and any(line.kind == kind for line in quoted.lines):
                 lines = [line for line in quoted.lines if line.kind == kind]
@@ -128,6 +131,7 @@ def _quote(
     batch: Mapping[str, OfferingVersion],
     smallest: Mapping[int, Mapping[str, int]],
     at: datetime,
+    end: datetime,
 ) -> Quote | None:
     """Quote one copy of each; a service without a price is left out, not the others with it."""
     kinds = dict(batch)
@@ -142,7 +146,7 @@ def _quote(
             for kind, version in kinds.items()
         ]
         try:
-            return quote(project=project, lines=lines, start=at, end=at + policies.DEFAULT_LEASE)
+            return quote(project=project, lines=lines, start=at, end=end)
         except NoAccount:
             return None
         except NoPrice as error:

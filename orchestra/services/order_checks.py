@@ -15,14 +15,14 @@ from django.db.models import Field
 from inventory.foundation.choices import ProjectStatus
 from inventory.foundation.errors import InvalidInput
 from inventory.foundation.models import Project
-from inventory.foundation.periods import day_start
+from inventory.foundation.periods import day_start, days_after
 from inventory.foundation.selectors import ancestry
 from inventory.models import Pool, Resource
 from orchestra.blueprints import amounts_of, instance_names, read_parameters
 from orchestra.choices import Environment
 from orchestra.models import Offering, OfferingVersion, Order
-from orchestra.policies import DEFAULT_LEASE
 from orchestra.selectors.catalogue import pools_of, published_version
+from orchestra.selectors.defaults import lease_rules
 from orchestra.selectors.deployments import name_is_taken
 from orchestra.selectors.orders import open_orders_named
 
@@ -222,7 +222,8 @@ def _read_times(
         Environment.DEVELOPMENT,
     }
     if end is None and wish.end_at in (None, "") and is_short_lived:
-        end = _first_end(project, zone, begin + DEFAULT_LEASE)
+        rules = lease_rules(organisation_id=project.organisation_id, at=at)
+        end = _first_end(project, zone, days_after(begin, rules.lease_days, zone))
     if end is not None:
         if end <= begin:
             reading.faults["end_at"] = "It must end after it starts."

@@ -27,6 +27,7 @@ from orchestra.forms import RequestForm, initial_of
 from orchestra.models import Order, Plan
 from orchestra.policies import by_rule, reasons_of
 from orchestra.selectors.catalogue import offered
+from orchestra.selectors.defaults import common_lease_days
 from orchestra.selectors.history import history_of, waiting_since
 from orchestra.selectors.orders import deciders, inbox, order_detail, visible_orders
 from orchestra.services.approvals import submit_order
@@ -82,6 +83,7 @@ class RequestForService(FormPage):
             "offering_version": self.version,
             "projects": projects,
             "order": self.order,
+            "lease_days": common_lease_days(projects=projects, at=database_now()),
         }
 
     def context(self) -> dict[str, Any]:
