@@ -264,11 +264,15 @@ def create_steps(name: str, instances: int) -> list[dict[str, Any]]:
 
 
 def retire_steps(copies: Sequence[tuple[int, str]]) -> list[dict[str, Any]]:
-    """Return the graph that gives an application back; `copies` are (index, name) of what lives."""
+    """Return the graph that gives an application back; `copies` are (index, name) of what lives.
+
+    Nothing is deleted without a stop first.
+    """
     steps = []
     for index, copy in copies:
-        delete = f"delete[{index}]"
-        steps.append(_step(delete, "resource.delete", (), index, f"Remove {copy}"))
+        stop, delete = f"stop[{index}]", f"delete[{index}]"
+        steps.append(_step(stop, "resource.stop", (), index, f"Stop {copy}"))
+        steps.append(_step(delete, "resource.delete", (stop,), index, f"Remove {copy}"))
         steps.append(
             _step(
                 f"release[{index}]",
@@ -281,6 +285,31 @@ def retire_steps(copies: Sequence[tuple[int, str]]) -> list[dict[str, Any]]:
     return steps
 
 
+def resize_steps(copies: Sequence[tuple[int, str]]) -> list[dict[str, Any]]:
+    """Return the graph that resizes an application copy by copy: the next waits for the last."""
+    steps = [_step("grow", "capacity.grow", (), 0, "Hold what more is needed")]
+    last = "grow"
+    for index, copy in copies:
+        key = f"resize[{index}]"
+        steps.append(_step(key, "resource.resize", (last,), index, f"Resize {copy}"))
+        last = key
+    steps.append(_step("settle", "capacity.settle", (last,), 0, "Give back what is free now"))
+    return steps
+
+
+def extend_steps() -> list[dict[str, Any]]:
+    """Return the graph that moves the end of an application later."""
+    return [
+        _step("hold", "capacity.hold", (), 0, "Hold the capacity for longer"),
+        _step("move", "lease.move", ("hold",), 0, "Move the end"),
+    ]
+
+
+def end_steps() -> list[dict[str, Any]]:
+    """Return the graph that moves the end of an application earlier."""
+    return [_step("move", "lease.move", (), 0, "Move the end, and free what comes after it")]
+
+
 def plan_document(
     *,
     order: Order,
@@ -290,14 +319,16 @@ def plan_document(
     currency: str,
     policy: Sequence[Mapping[str, Any]],
     steps: Sequence[Mapping[str, Any]],
+    change: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Return what a plan's hash covers: no clock, amounts of money as text.
 
     `prices` are the numbers of the price rows, `policy` what each rule said. The hosts chosen are
-    not in it: they are decided again when capacity is reserved, inside what stands here.
+    not in it: they are decided again when capacity is reserved, inside what stands here. `change`
+    says what a change of a running application starts from.
     """
     version = order.offering_version
-    return {
+    document: dict[str, Any] = {
         "kind": str(order.kind),
         "project": f"{order.project.organisation.slug}/{order.project.slug}",
         "pool": order.pool.slug,
@@ -318,6 +349,7 @@ def plan_document(
         "policy": [dict(said) for said in policy],
         "steps": [dict(step) for step in steps],
     }
+    return document if change is None else document | {"change": dict(change)}
 
 
 def instant(moment: datetime | None) -> str | None:

@@ -19,7 +19,14 @@ from orchestra.models import PolicyVersion
 from orchestra.selectors.policies import rules_in_force
 
 AUTO_APPROVE = "auto_approve"
-RULE_KEYS = {"kind", "max_monthly_cost", "currency", "max_days", "within_budget"}
+RULE_KEYS = {
+    "kind",
+    "max_monthly_cost",
+    "currency",
+    "max_days",
+    "within_budget",
+    "max_total_days",
+}
 
 
 class Outcome(StrEnum):
@@ -94,6 +101,9 @@ def rule_faults(rule: object) -> dict[str, str]:
     days = rule.get("max_days")
     if not isinstance(days, int) or isinstance(days, bool) or not 1 <= days <= 3650:
         faults["/max_days"] = "Must be 1 to 3650."
+    total = rule.get("max_total_days", 1)
+    if not isinstance(total, int) or isinstance(total, bool) or not 1 <= total <= 36_500:
+        faults["/max_total_days"] = "Must be 1 to 36500, or left out."
     if not isinstance(rule.get("within_budget"), bool):
         faults["/within_budget"] = "Must be true or false."
     currency = rule.get("currency", "EUR")
@@ -109,6 +119,16 @@ def evaluate(*, project: Project, case: Case, at: datetime) -> tuple[Decision, .
         reason = "no rule here approves without a person"
         return (Decision(None, "", 0, Outcome.NEEDS_APPROVAL, (reason,), _inputs(case)),)
     return tuple(apply(version, case) for version in versions)
+
+
+def longest_term(*, project: Project, at: datetime) -> int | None:
+    """Return the most days that anything may run in all, extensions included; None: no limit.
+
+    It is the smallest "max_total_days" of the rules in force; no approver can pass it.
+    """
+    versions = rules_in_force(project=project, at=at)
+    limits = [one.rule["max_total_days"] for one in versions if "max_total_days" in one.rule]
+    return min(limits, default=None)
 
 
 def apply(version: PolicyVersion, case: Case) -> Decision:

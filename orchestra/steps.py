@@ -12,16 +12,40 @@ from typing import Any, ClassVar, override
 
 from inventory.choices import ResourceStatus
 from inventory.models import Resource
-from inventory.services import activate, deactivate, mark, release
+from inventory.services import (
+    activate,
+    deactivate,
+    drop_rest,
+    mark,
+    move_lease,
+    release,
+    shorten,
+    swap,
+)
 from orchestra.choices import Phase
 from orchestra.models import Step
-from orchestra.providers.base import CreateRequest, Handle, Provider, ResourceSpec
+from orchestra.providers.base import (
+    Capabilities,
+    CreateRequest,
+    Handle,
+    Provider,
+    ResourceSpec,
+)
+from orchestra.selectors.deployments import live_links, lock_deployment
 
 RESERVE = "capacity.reserve"
 CREATE = "resource.create"
 ACTIVATE = "resource.activate"
 DELETE = "resource.delete"
 RELEASE = "capacity.release"
+STOP = "resource.stop"
+GROW = "capacity.grow"
+RESIZE = "resource.resize"
+SETTLE = "capacity.settle"
+HOLD = "capacity.hold"
+MOVE_END = "lease.move"
+# What these do was done in the run's own first transaction: nothing starts without it.
+DONE_AT_START = frozenset({RESERVE, GROW, HOLD})
 
 
 @dataclass(frozen=True)
@@ -45,6 +69,10 @@ class Handler:
     repeatable = True
     skippable = False
     effects: ClassVar[tuple[str, ...]] = ()
+
+    def is_offered(self, promises: Capabilities) -> bool:  # noqa: ARG002
+        """Say whether the provider can do it; where it cannot, the step is left out."""
+        return True
 
     def intend(self, *, step: Step, at: datetime) -> None:
         """Write what is about to happen."""
@@ -104,6 +132,116 @@ class Create(Handler):
                 external_ref=handle.ref,
                 attributes=dict(handle.attributes),
             )
+
+
+class Stop(Handler):
+    """Stop one copy before it is removed; a provider that cannot stop leaves this out."""
+
+    touches_provider = True
+    skippable = True
+    effects: ClassVar[tuple[str, ...]] = ("stop",)
+
+    @override
+    def is_offered(self, promises: Capabilities) -> bool:
+        """Only where the provider has the verb."""
+        return promises.stop
+
+    @override
+    def call(self, *, provider: Provider, call: Call) -> Handle | None:
+        """Stop by reference."""
+        provider.stop(key=call.key, fence=call.fence, ref=call.ref)
+        return None
+
+    @override
+    def apply(self, *, step: Step, handle: Handle | None, at: datetime) -> None:
+        """It runs no more; it is delivered until its capacity is given back."""
+        _mark(step, ResourceStatus.STOPPED, at)
+
+
+class Resize(Handler):
+    """Give one copy other amounts, where it is; its undoing is the same call with the old ones.
+
+    The step's inputs say `deliver`: what is delivered from then on, and under which kind.
+    """
+
+    touches_provider = True
+    effects: ClassVar[tuple[str, ...]] = ("resize",)
+
+    @override
+    def call(self, *, provider: Provider, call: Call) -> Handle | None:
+        """Resize under the step's own key; the same amounts again change nothing."""
+        if call.spec is None:
+            message = "a resize step has no description of what to become"
+            raise ValueError(message)
+        return provider.resize(key=call.key, fence=call.fence, ref=call.ref, spec=call.spec)
+
+    @override
+    def apply(self, *, step: Step, handle: Handle | None, at: datetime) -> None:
+        """Close one allocation and open another, at this instant."""
+        if step.resource is None:
+            return
+        deliver = step.inputs["deliver"]
+        amounts = {int(pk): amount for pk, amount in deliver["amounts"].items()}
+        swap(resource=step.resource, amounts=amounts, kind=deliver["kind"], at=at)
+
+
+class DropRest(Handler):
+    """Give back what the copies hold and do not deliver: what was freed, or never came to use."""
+
+    effects: ClassVar[tuple[str, ...]] = ("release",)
+
+    @override
+    def apply(self, *, step: Step, handle: Handle | None, at: datetime) -> None:
+        """Release the rest of every copy."""
+        drop_rest(resources=_copies(step), at=at)
+
+
+class Settle(DropRest):
+    """The change is done for all copies: the application is what was asked for."""
+
+    effects: ClassVar[tuple[str, ...]] = ("release", "settle")
+
+    @override
+    def apply(self, *, step: Step, handle: Handle | None, at: datetime) -> None:
+        """Give back what was freed, and write down service and choices."""
+        order, deployment = step.run.order, lock_deployment(step.run.deployment_id)
+        super().apply(step=step, handle=handle, at=at)
+        deployment.offering_version_id = order.offering_version_id
+        deployment.parameters = order.parameters
+        deployment.save(update_fields=["offering_version", "parameters"])
+
+
+class UndoHold(Handler):
+    """Give back the time that was held for a later end."""
+
+    effects: ClassVar[tuple[str, ...]] = ("shorten",)
+
+    @override
+    def apply(self, *, step: Step, handle: Handle | None, at: datetime) -> None:
+        """Hold up to the end that is agreed still."""
+        end = step.run.deployment.lease_end_at
+        if end is not None:
+            shorten(resources=_copies(step), end=end, at=at)
+
+
+class MoveEnd(Handler):
+    """Agree on another end; where it is earlier, what was held after it is free at once."""
+
+    effects: ClassVar[tuple[str, ...]] = ("lease",)
+
+    @override
+    def apply(self, *, step: Step, handle: Handle | None, at: datetime) -> None:
+        """Move what is held, and the dates that people see."""
+        end = step.run.order.end_at
+        if end is None:
+            message = "a change of the end has no end"
+            raise ValueError(message)
+        deployment = lock_deployment(step.run.deployment_id)
+        copies = _copies(step)
+        shorten(resources=copies, end=end, at=at)
+        move_lease(resources=copies, end=end, at=at)
+        deployment.lease_end_at = end
+        deployment.save(update_fields=["lease_end_at"])
 
 
 class Remove(Handler):
@@ -187,6 +325,15 @@ HANDLERS: dict[tuple[str, int, str], Handler] = {
     (ACTIVATE, 1, Phase.UNDO): UndoActivate(),
     (DELETE, 1, Phase.FORWARD): Remove(),
     (RELEASE, 1, Phase.FORWARD): Release(),
+    (STOP, 1, Phase.FORWARD): Stop(),
+    (GROW, 1, Phase.FORWARD): Reserve(),
+    (GROW, 1, Phase.UNDO): DropRest(),
+    (RESIZE, 1, Phase.FORWARD): Resize(),
+    (RESIZE, 1, Phase.UNDO): Resize(),
+    (SETTLE, 1, Phase.FORWARD): Settle(),
+    (HOLD, 1, Phase.FORWARD): Reserve(),
+    (HOLD, 1, Phase.UNDO): UndoHold(),
+    (MOVE_END, 1, Phase.FORWARD): MoveEnd(),
 }
 
 
@@ -204,6 +351,11 @@ def spec_from(inputs: Mapping[str, Any]) -> ResourceSpec | None:
     """Return the description of the thing that a step's inputs hold, if they hold one."""
     spec = inputs.get("spec")
     return ResourceSpec(**spec) if spec else None
+
+
+def _copies(step: Step) -> list[Resource]:
+    """Return the application's copies that still exist."""
+    return [link.resource for link in live_links(step.run.deployment)]
 
 
 def _mark(step: Step, status: ResourceStatus, at: datetime) -> None:

@@ -92,6 +92,7 @@ def _plan_undo(run: Run, forward: list[Step]) -> list[Step]:
                 inputs={
                     "created_key": step.idempotency_key,
                     "is_uncertain": step.intent_at is not None,
+                    **step.inputs.get("undo", {}),
                 },
                 external_ref=step.external_ref,
                 idempotency_key=f"{step.idempotency_key}/undo",

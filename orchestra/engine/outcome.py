@@ -15,7 +15,7 @@ from orchestra.engine.claim import Claim
 from orchestra.engine.compensate import settle
 from orchestra.engine.failpoints import WRITTEN, failpoint
 from orchestra.engine.story import business_time, tell, tell_step
-from orchestra.lifecycle import TERMINAL_RUNS
+from orchestra.lifecycle import SETTLED_STEPS, TERMINAL_RUNS
 from orchestra.models import Attempt, Effect, Run, Step
 from orchestra.providers.base import Handle
 from orchestra.selectors.runs import lock_claimed_step, lock_run
@@ -65,9 +65,11 @@ def record(*, claim: Claim, handler: Handler | None, result: Result) -> bool:
                 line=f"{step.label}: done.{found}",
                 adopted=adopted,
             )
+        elif result.outcome == AttemptOutcome.SKIPPED and handler and handler.skippable:
+            _leave_out(step, result, at)
         else:
             _fail(step, claim, result, at, is_free=is_free)
-        if step.state == StepState.DONE:
+        if step.state in SETTLED_STEPS:
             _free_successors(step)
         if RunState(run.state) not in TERMINAL_RUNS:
             settle(run=run, at=at)
@@ -123,6 +125,15 @@ def finish_step(
     tell_step(step=step, at=at, word="done", data=facts)
 
 
+def _leave_out(step: Step, result: Result, at: datetime) -> None:
+    """Write that a step is not needed here: the connection has no such verb."""
+    step.state = StepState.SKIPPED
+    step.error = ""
+    _rest(step, at)
+    tell(run=step.run, step=step, message=f"{step.label}: left out. {result.error}", at=at)
+    tell_step(step=step, at=at, word="skipped", data={"reason": result.error})
+
+
 def _fail(step: Step, claim: Claim, result: Result, at: datetime, *, is_free: bool) -> None:
     step.error = result.error[:500]
     step.attempt += 0 if is_free else 1
@@ -148,7 +159,7 @@ def _fail(step: Step, claim: Claim, result: Result, at: datetime, *, is_free: bo
 def _state_after(step: Step, result: Result) -> StepState:
     if result.is_parked:
         return StepState.PARKED
-    if result.outcome == AttemptOutcome.PERMANENT:
+    if result.outcome in {AttemptOutcome.PERMANENT, AttemptOutcome.SKIPPED}:
         return StepState.FAILED
     is_unknown = result.outcome == AttemptOutcome.UNKNOWN
     is_given_up = step.phase == Phase.FORWARD and step.run.state == RunState.COMPENSATING
@@ -163,7 +174,7 @@ def _rest(step: Step, at: datetime) -> None:
     """Give up the lease and write the row."""
     step.lease_owner = ""
     step.lease_until = None
-    is_over = step.state in {StepState.DONE, StepState.FAILED, StepState.PARKED}
+    is_over = step.state in {*SETTLED_STEPS, StepState.FAILED, StepState.PARKED}
     step.finished_at = at if is_over else None
     step.save(
         update_fields=[

@@ -115,6 +115,8 @@ def _run_line(run: Run, to: RunState, word: str, reason: str) -> str:
         return f"An operator is needed. {reason}".strip()
     if to is RunState.SUCCEEDED and run.action == OrderKind.RETIRE:
         return "Everything has been given back."
+    if to is RunState.SUCCEEDED and run.action == OrderKind.CHANGE:
+        return "The change is done."
     return RUN_WORDS[to]
 
 

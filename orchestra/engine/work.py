@@ -22,7 +22,14 @@ from orchestra.engine.story import business_time
 from orchestra.lifecycle import Move, after_unknown
 from orchestra.models import Step
 from orchestra.providers import registry
-from orchestra.providers.base import OutcomeUnknown, Provider, ProviderError, ResourceSpec, checked
+from orchestra.providers.base import (
+    NotOffered,
+    OutcomeUnknown,
+    Provider,
+    ProviderError,
+    ResourceSpec,
+    checked,
+)
 from orchestra.steps import Call, Handler, handler_of, spec_from
 
 logger = logging.getLogger(__name__)
@@ -157,6 +164,8 @@ def ask(
     """
     try:
         promises = provider.capabilities()
+        if not handler.is_offered(promises):
+            return Result(AttemptOutcome.SKIPPED, error="This connection does not offer it.")
         if call.spec is None and not call.ref and not promises.lookup:
             if not is_uncertain:
                 return Result(AttemptOutcome.DONE)
@@ -173,6 +182,8 @@ def ask(
         handle = handler.call(provider=provider, call=call)
         answer = None if handle is None else checked(handle)
         return Result(AttemptOutcome.DONE, handle=answer, destination_ok=True)
+    except NotOffered as error:
+        return Result(AttemptOutcome.SKIPPED, error=error.message)
     except OutcomeUnknown as error:
         return Result(AttemptOutcome.UNKNOWN, error=error.message, destination_ok=False)
     except ProviderError as error:

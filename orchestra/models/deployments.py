@@ -52,6 +52,11 @@ class Deployment(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def is_live(self) -> bool:
+        """Say whether it runs, so that it can be changed or given back."""
+        return self.state == DeploymentState.LIVE
+
 
 class DeploymentResource(models.Model):
     """How orchestra points down: which resource is which copy of which component."""

@@ -41,6 +41,13 @@ class MalformedAnswer(OutcomeUnknown):
     """An answer came that makes no sense, or is far too large."""
 
 
+class NotOffered(ProviderError):
+    """This provider has no such verb; nothing was done, and nothing is wrong."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, permanent=True)
+
+
 class StaleFence(ProviderError):
     """A newer worker has spoken for this key already; the older one must stop."""
 
@@ -53,11 +60,12 @@ class Capabilities:
     """What a provider promises.
 
     `idempotent_create`: two creates under one key make one thing. `lookup`: it can find a thing by
-    the key under which it was created.
+    the key under which it was created. `stop`: it can stop a thing without removing it.
     """
 
     idempotent_create: bool
     lookup: bool
+    stop: bool = False
 
 
 @dataclass(frozen=True)
@@ -127,7 +135,19 @@ class Provider(ABC):
 
     @abstractmethod
     def resize(self, *, key: str, fence: int, ref: str, spec: ResourceSpec) -> Handle:
-        """Give an existing thing other amounts."""
+        """Give an existing thing other amounts; the same again changes nothing.
+
+        `key` is that of the step, the same for every try and for the undoing of it; `fence` only
+        ever grows. Raises StaleFence when a higher fence was seen for the key.
+        """
+
+    def stop(self, *, key: str, fence: int, ref: str) -> None:  # noqa: ARG002
+        """Stop the thing without removing it; one that is stopped or absent is fine.
+
+        `key` and `fence` as for `resize`. Without it the step is left out (NotOffered).
+        """
+        message = "This connection cannot stop things."
+        raise NotOffered(message)
 
     @abstractmethod
     def delete(self, *, key: str, fence: int, ref: str) -> None:

@@ -9,7 +9,7 @@ from inventory.foundation.models import User
 from inventory.models import CapacitySpan, Pool
 from inventory.selectors import visible_pools
 from orchestra.choices import OfferingStatus
-from orchestra.models import Offering, OfferingVersion
+from orchestra.models import Deployment, Offering, OfferingVersion
 
 
 def orderable_pools(user: User) -> QuerySet[Pool]:
@@ -62,4 +62,20 @@ def instants_of_change(*, pool: Pool, after: datetime) -> list[datetime]:
         .values_list("during__startswith", flat=True)
         .distinct()
         .order_by("during__startswith")
+    )
+
+
+def sizes_for(deployment: Deployment) -> QuerySet[OfferingVersion]:
+    """Return the published services that the application could become where it is, by name: those
+    of its category that its pool delivers, its own among them."""
+    return (
+        OfferingVersion.objects.filter(
+            status=OfferingStatus.PUBLISHED,
+            offering__category=deployment.offering_version.offering.category,
+            pools=deployment.pool_id,
+            pools__connection_link__isnull=False,
+        )
+        .select_related("offering")
+        .distinct()
+        .order_by("offering__name", "pk")
     )

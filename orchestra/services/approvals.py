@@ -15,10 +15,11 @@ from inventory.foundation.permissions import Action, may, require
 from inventory.foundation.trail import current_trail, on_trail
 from orchestra import policies
 from orchestra.blueprints import amounts_of
-from orchestra.choices import Decision, OrderKind, OrderState
+from orchestra.choices import Alteration, Decision, OrderKind, OrderState
 from orchestra.models import Approval, Order, Plan, PolicyVersion
 from orchestra.selectors.deployments import name_is_taken
 from orchestra.selectors.orders import deciders, latest_plan, lock_order
+from orchestra.services.change_plans import assess_change_of, since
 from orchestra.services.order_states import (
     WrongState,
     clean_reason,
@@ -240,7 +241,7 @@ def _require_requester(order: Order) -> None:
 def _require_budget(order: Order, plan: Plan, at: datetime) -> None:
     """Refuse what a blocking budget cannot carry; nobody else takes from it meanwhile."""
     cost = _cost(plan)
-    if not cost:
+    if cost <= 0:
         return
     lock_budgets(project=order.project, at=at)
     budget = budget_state(project=order.project, at=at)
@@ -260,6 +261,8 @@ def _require_price(order: Order, plan: Plan, at: datetime) -> None:
 
     A month that is only longer than the planned one is no rise.
     """
+    if order.kind == OrderKind.CHANGE:
+        _require_change_price(order, plan, at)
     if order.kind != OrderKind.CREATE:
         return
     version = order.offering_version
@@ -283,6 +286,22 @@ def _require_price(order: Order, plan: Plan, at: datetime) -> None:
         raise PlanExpired(message)
 
 
+def _require_change_price(order: Order, plan: Plan, at: datetime) -> None:
+    """Refuse a change whose prices have risen; that less of the term is left is no rise."""
+    found = assess_change_of(order, at)
+    planned = {item["sku"]: Decimal(item["unit_price"]) for item in plan.quote["lines"]}
+    lines = found.then.lines if found.then else ()
+    is_dearer = any(
+        line.sku not in planned or line.unit_price > planned[line.sku] for line in lines
+    )
+    if is_dearer and found.monthly > plan.max_monthly_cost:
+        message = (
+            f"Prices have changed: this would cost {found.monthly:,.2f} {found.currency} a month "
+            f"more, and {plan.max_monthly_cost:,.2f} was planned. {order.requester} can ask again."
+        )
+        raise PlanExpired(message)
+
+
 def _answer_changed(order: Order, plan: Plan, at: datetime) -> bool:
     """Say whether the rule that lets the plan pass would not let it pass now."""
     rule_id = policies.by_rule(plan.decisions)
@@ -292,13 +311,21 @@ def _answer_changed(order: Order, plan: Plan, at: datetime) -> bool:
         monthly=plan.monthly_cost,
         cost=_cost(plan),
         currency=plan.currency,
-        start=max(order.start_at or at, at),
+        start=_term_start(order, at),
         end=order.end_at,
         budget=budget_state(project=order.project, at=at),
         zone=billing_zone(project=order.project, at=at),
+        gives_back=plan.quote.get("gives_back", False),
     )
     decisions = policies.evaluate(project=order.project, case=case, at=at)
     return policies.by_rule([decision.as_dict() for decision in decisions]) != rule_id
+
+
+def _term_start(order: Order, at: datetime) -> datetime:
+    """Return from when on the rules count the term."""
+    if order.kind == OrderKind.CHANGE:
+        return since(order.deployment, Alteration(order.alteration)) or at
+    return max(order.start_at or at, at)
 
 
 def _cost(plan: Plan) -> Decimal:

@@ -67,13 +67,7 @@ def request_retirement(
             "application can be given back."
         )
         raise NotLive(message)
-    run = run_in_progress(deployment)
-    if run is not None:
-        message = (
-            f"{deployment} is being changed ({run}, “{run.get_state_display().lower()}”). "
-            "Wait until that is done, or cancel it."
-        )
-        raise Busy(message)
+    require_free(deployment)
     order = Order.objects.create(
         kind=OrderKind.RETIRE,
         change_kind=ChangeKind.STANDARD,
@@ -97,6 +91,17 @@ def request_retirement(
     emit(order, "planned", at=at, plan=plan)
     settle(order=order, plan=plan, actor=requester, at=at, effective_at=effective_at)
     return order
+
+
+def require_free(deployment: Deployment) -> None:
+    """Raise Busy while a run is changing the application."""
+    run = run_in_progress(deployment)
+    if run is not None:
+        message = (
+            f"{deployment} is being changed ({run}, “{run.get_state_display().lower()}”). "
+            "Wait until that is done, or cancel it."
+        )
+        raise Busy(message)
 
 
 def retire_ended(*, at: datetime) -> int:

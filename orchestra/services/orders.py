@@ -26,6 +26,12 @@ from orchestra.services.approvals import (
     decide,
     submit_order,
 )
+from orchestra.services.changes import (
+    replan_change,
+    request_end,
+    request_extension,
+    request_resize,
+)
 from orchestra.services.deployments import request_retirement
 from orchestra.services.estimates import Estimate, estimate
 from orchestra.services.order_checks import Reading, Wish, as_wish, read_wish
@@ -63,6 +69,9 @@ __all__ = [
     "expire_orders",
     "place_order",
     "plan_order",
+    "request_end",
+    "request_extension",
+    "request_resize",
     "request_retirement",
     "submit_order",
 ]
@@ -150,7 +159,7 @@ def edit_order(
     """
     order = locked_for_requester(order, actor)
     if order.kind != OrderKind.CREATE:
-        message = "A request to give back has nothing to change. Cancel it instead."
+        message = "Such a request is not edited: cancel it, and ask again from the application."
         raise WrongState(message)
     if version != order.version:
         message = "This request was changed since you opened it. Open it again to see how."
@@ -186,6 +195,10 @@ def plan_order(*, order: Order, actor: User, at: datetime) -> Plan | None:
     """
     locked = locked_for_requester(order, actor)
     require_state(locked, EDITABLE, "plan")
+    if locked.kind == OrderKind.CHANGE:
+        plan = replan_change(order=locked, actor=actor, at=at)
+        order.refresh_from_db()
+        return plan
     if locked.kind != OrderKind.CREATE:
         message = "A request to give back is planned once. Cancel it and ask again."
         raise WrongState(message)

@@ -58,7 +58,7 @@ class QuotaChange:
     @property
     def is_exceeded(self) -> bool:
         """Say whether the request asks for more than the quota has left."""
-        return self.after > self.limit
+        return self.asked > 0 and self.after > self.limit
 
 
 @dataclass(frozen=True)
@@ -134,7 +134,7 @@ def assess(
         refusal = {"code": error.code, "message": error.message}
     exceeded = [change for change in quotas if change.is_exceeded]
     if exceeded and not refusal:
-        refusal = _quota_refusal(exceeded, instances)
+        refusal = quota_refusal(exceeded, instances)
     if answer.refusal is not None and not refusal:
         instead = alternatives(
             project=project,
@@ -222,7 +222,7 @@ def write_plan(order: Order, assessment: Assessment, *, created_by: User, at: da
         policy=[decision.said() for decision in assessment.decisions],
         steps=create_steps(order.name, order.instances),
     )
-    return _save(
+    return save_plan(
         order,
         document,
         placement=[asdict(candidate) for candidate in assessment.answer.candidates],
@@ -264,7 +264,7 @@ def write_retirement(
         policy=[decision.said() for decision in decisions],
         steps=retire_steps(copies),
     )
-    return _save(
+    return save_plan(
         order,
         document,
         placement=[],
@@ -279,9 +279,10 @@ def write_retirement(
     )
 
 
-def _save(
+def save_plan(
     order: Order, document: Mapping[str, Any], *, created_by: User, at: datetime, **columns: Any
 ) -> Plan:
+    """Write the next plan of a request under the hash of its document; valid for 14 days."""
     last = order.plans.aggregate(last=Max("number"))["last"] or 0
     return Plan.objects.create(
         order=order,
@@ -307,7 +308,8 @@ def _quota_change(use: QuotaUse, amounts: Mapping[str, int], instances: int) -> 
     )
 
 
-def _quota_refusal(exceeded: Sequence[QuotaChange], instances: int) -> dict[str, Any]:
+def quota_refusal(exceeded: Sequence[QuotaChange], instances: int) -> dict[str, Any]:
+    """Return why quotas refuse, as a request keeps it."""
     first = exceeded[0]
     message = (
         f"The quota of {first.holder} for {first.label} is {first.limit:,} {first.unit}, of which "

@@ -13,10 +13,18 @@ from inventory.foundation.permissions import Action, pools_granted, require
 from inventory.foundation.trail import emit_event, record_audit
 from inventory.models import Resource
 from inventory.placement import Need
-from inventory.services import create_resource, reserve
+from inventory.services import Swap, create_resource, extend, hold_growth, reserve
 from orchestra import bell
 from orchestra.blueprints import COMPONENT, instance_names
-from orchestra.choices import DesiredState, OrderKind, Phase, RunState, StepState
+from orchestra.choices import (
+    Alteration,
+    DeploymentState,
+    DesiredState,
+    OrderKind,
+    Phase,
+    RunState,
+    StepState,
+)
 from orchestra.engine.admission import set_deadline
 from orchestra.engine.compensate import begin_compensation, settle
 from orchestra.engine.outcome import finish_step, free_successors
@@ -26,7 +34,7 @@ from orchestra.models import Deployment, DeploymentResource, Effect, Order, Plan
 from orchestra.providers.base import Handle
 from orchestra.selectors.deployments import live_links, lock_deployment
 from orchestra.selectors.runs import lock_run, lock_step
-from orchestra.steps import CREATE, DELETE, RESERVE, handler_of
+from orchestra.steps import CREATE, DELETE, DONE_AT_START, RESIZE, handler_of
 
 STUCK = {StepState.FAILED, StepState.PARKED}
 MORE_ATTEMPTS = 3
@@ -44,6 +52,13 @@ class RunIsOver(Conflict):
 
     code = "run_is_over"
     title = "Too late for that"
+
+
+class Changed(Conflict):
+    """The application is not any more what the plan starts from."""
+
+    code = "plan_expired"
+    title = "The plan does not hold any more"
 
 
 class StepNotStuck(Conflict):
@@ -68,11 +83,14 @@ def start_run(
 
     For new capacity it writes deployment and resources and reserves all of it or nothing
     (NoCapacity, QuotaExceeded). `order.deployment` is set and saved. Older runs of the same
-    deployment that have not started are cancelled. Raises NoConnection for an unconnected pool.
+    deployment that have not started are cancelled. Raises NoConnection for an unconnected pool,
+    Changed when a change starts from what the application is no more.
     """
     topological({step["key"]: step["needs"] for step in plan.document["steps"]})
     is_retirement = order.kind == OrderKind.RETIRE
     deployment = _deployment(order, at)
+    if order.kind == OrderKind.CHANGE:
+        _require_unchanged(deployment, plan)
     deployment.generation += 1
     deployment.save(update_fields=["generation"])
     run = Run.objects.create(
@@ -91,8 +109,12 @@ def start_run(
         created_at=at,
     )
     _supersede(run, at)
-    resources = _existing(deployment) if is_retirement else _new_resources(run, at)
-    _write_steps(run, resources, at)
+    if order.kind == OrderKind.CREATE:
+        resources, swaps = _new_resources(run, at), {}
+    else:
+        resources = _existing(deployment)
+        swaps = _hold_for_change(run, resources, effective_at or at)
+    _write_steps(run, resources, swaps, at)
     _record(run, "schedule", at=at)
     _emit(run, "scheduled", at=at)
     tell(run=run, message="Approved, and waiting to start.", at=at)
@@ -282,6 +304,36 @@ def _supersede(run: Run, at: datetime) -> None:
             begin_compensation(run=locked, at=at, reason=reason)
 
 
+def _require_unchanged(deployment: Deployment, plan: Plan) -> None:
+    """Refuse a change of what has been changed, or given back, since it was planned."""
+    if deployment.state != DeploymentState.LIVE:
+        message = (
+            f"{deployment} is “{deployment.get_state_display().lower()}” by now: only a running "
+            "application can be changed."
+        )
+        raise Changed(message)
+    if plan.document["change"]["generation"] != deployment.generation:
+        message = f"{deployment} was changed since this was planned. Ask for the change again."
+        raise Changed(message)
+
+
+def _hold_for_change(
+    run: Run, resources: Mapping[tuple[str, int], Resource], at: datetime
+) -> dict[int, Swap]:
+    """Hold what a change needs more, for all copies or none; return what each one will deliver."""
+    order, copies = run.order, list(resources.values())
+    if order.alteration == Alteration.RESIZE:
+        return hold_growth(pool=order.pool, resources=copies, need=_need(run), at=at)
+    if order.alteration == Alteration.EXTEND and order.end_at is not None:
+        extend(pool=order.pool, resources=copies, end=order.end_at, at=at)
+    return {}
+
+
+def _need(run: Run) -> Need:
+    asked = run.snapshot["placement"]
+    return Need(amounts=asked["amounts"], required_traits=frozenset(asked["required_traits"]))
+
+
 def _existing(deployment: Deployment) -> dict[tuple[str, int], Resource]:
     return {(link.component, link.index): link.resource for link in live_links(deployment)}
 
@@ -308,8 +360,7 @@ def _new_resources(run: Run, at: datetime) -> dict[tuple[str, int], Resource]:
         )
         for (component, index), resource in resources.items()
     )
-    asked = run.snapshot["placement"]
-    need = Need(amounts=asked["amounts"], required_traits=frozenset(asked["required_traits"]))
+    need = _need(run)
     reserve(
         pool=order.pool,
         wants=[(resource, need) for resource in resources.values()],
@@ -320,14 +371,19 @@ def _new_resources(run: Run, at: datetime) -> dict[tuple[str, int], Resource]:
     return resources
 
 
-def _write_steps(run: Run, resources: Mapping[tuple[str, int], Resource], at: datetime) -> None:
+def _write_steps(
+    run: Run,
+    resources: Mapping[tuple[str, int], Resource],
+    swaps: Mapping[int, Swap],
+    at: datetime,
+) -> None:
     """Write the plan's graph as rows; the reservation is done already and says so."""
     link = getattr(run.order.pool, "connection_link", None)
     if link is None:
         message = f"{run.order.pool} has no connection. Ask its operator to give it one."
         raise NoConnection(message)
     planned = {step["key"]: step for step in run.snapshot["steps"]}
-    is_reserved = {key for key, step in planned.items() if step["action"] == RESERVE}
+    is_reserved = {key for key, step in planned.items() if step["action"] in DONE_AT_START}
     rows = []
     for ordinal, (key, step) in enumerate(planned.items(), start=1):
         needs = step["needs"]
@@ -350,7 +406,7 @@ def _write_steps(run: Run, resources: Mapping[tuple[str, int], Resource], at: da
                 state=_first_state(key in is_reserved, pending),
                 resource=None if key in is_reserved else resource,
                 connection=link.connection if handler and handler.touches_provider else None,
-                inputs=_inputs(run, step["action"], resource),
+                inputs=_inputs(run, step["action"], resource, swaps),
                 external_ref=resource.external_ref if resource else "",
                 idempotency_key=f"{run.correlation_id}/{key}",
                 fence=_last_fence(step["action"], resource),
@@ -377,28 +433,44 @@ def _last_fence(action: str, resource: Resource | None) -> int:
     return resource.steps.aggregate(last=Max("fence"))["last"] or 0
 
 
-def _inputs(run: Run, action: str, resource: Resource | None) -> dict[str, Any]:
+def _inputs(
+    run: Run, action: str, resource: Resource | None, swaps: Mapping[int, Swap]
+) -> dict[str, Any]:
     """Return what a step hands to the provider: what to make, or the key it was made under."""
     if resource is None:
         return {}
+    asked = {
+        "amounts": run.snapshot["placement"]["amounts"],
+        "parameters": run.snapshot["parameters"],
+    }
     if action == CREATE:
+        return {"spec": _spec(run, resource, resource.kind, asked)}
+    if action == RESIZE:
+        kind, swap = run.order.offering_version.resource_kind, swaps[resource.pk]
+        was = _spec(run, resource, resource.kind, run.snapshot["change"]["before"])
         return {
-            "spec": {
-                "name": resource.name,
-                "kind": resource.kind,
-                "amounts": run.snapshot["placement"]["amounts"],
-                "parameters": run.snapshot["parameters"],
-                "tags": {
-                    "project": run.order.project.slug,
-                    "application": resource.application,
-                    "environment": resource.environment,
-                },
-            }
+            "spec": _spec(run, resource, kind, asked),
+            "deliver": {"amounts": swap.after, "kind": kind},
+            "undo": {"spec": was, "deliver": {"amounts": swap.before, "kind": resource.kind}},
         }
     if action == DELETE:
         made = resource.steps.filter(action=CREATE, phase=Phase.FORWARD).order_by("-id").first()
         return {"created_key": made.idempotency_key if made else ""}
     return {}
+
+
+def _spec(run: Run, resource: Resource, kind: str, said: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "name": resource.name,
+        "kind": kind,
+        "amounts": said["amounts"],
+        "parameters": said["parameters"],
+        "tags": {
+            "project": run.order.project.slug,
+            "application": resource.application,
+            "environment": resource.environment,
+        },
+    }
 
 
 def _record(

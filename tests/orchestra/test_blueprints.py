@@ -120,9 +120,11 @@ def test_the_graph_is_one_copy_per_instance() -> None:
     assert topological({step["key"]: step["needs"] for step in steps})
     back = blueprints.retire_steps([(0, "web-1"), (2, "web-3")])
     assert [(step["key"], step["needs"], step["index"]) for step in back] == [
-        ("delete[0]", [], 0),
+        ("stop[0]", [], 0),
+        ("delete[0]", ["stop[0]"], 0),
         ("release[0]", ["delete[0]"], 0),
-        ("delete[2]", [], 2),
+        ("stop[2]", [], 2),
+        ("delete[2]", ["stop[2]"], 2),
         ("release[2]", ["delete[2]"], 2),
     ]
 

@@ -40,8 +40,10 @@ def test_it_is_approved_by_rule_and_starts(deployment: Deployment, member: User)
     plan = order.plans.get()
     assert (plan.monthly_cost, plan.term_cost, plan.currency) == (0, None, "EUR")
     assert [step["key"] for step in plan.document["steps"]] == [
+        "stop[0]",
         "delete[0]",
         "release[0]",
+        "stop[1]",
         "delete[1]",
         "release[1]",
     ]
@@ -49,7 +51,7 @@ def test_it_is_approved_by_rule_and_starts(deployment: Deployment, member: User)
     run = Run.objects.get(order=order)
     assert (run.deployment, run.action) == (deployment, OrderKind.RETIRE)
     resources = run.steps.order_by("ordinal").values_list("resource__name", flat=True)
-    assert list(resources) == ["web-1", "web-1", "web-2", "web-2"]
+    assert list(resources) == ["web-1"] * 3 + ["web-2"] * 3
 
 
 def test_asked_twice_is_one_request(deployment: Deployment, member: User, owner: User) -> None:

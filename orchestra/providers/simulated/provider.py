@@ -34,7 +34,8 @@ class Options:
 
     `timeout_after_rate`: done, but the caller sees a timeout. `malformed_rate`: done, but the
     answer is huge. `permanent_rate` chooses things that can never be made, `fail_at` names them;
-    `fail_delete_at` names things that can never be removed.
+    `fail_resize_at`, `fail_delete_at` name things that can never be changed, or removed. Without
+    `can_stop` it has no such verb.
     """
 
     state_dir: str
@@ -46,7 +47,9 @@ class Options:
     malformed_rate: float = 0.0
     idempotent: bool = True
     lookup: bool = True
+    can_stop: bool = True
     fail_at: tuple[str, ...] = field(default=())
+    fail_resize_at: tuple[str, ...] = field(default=())
     fail_delete_at: tuple[str, ...] = field(default=())
 
     @classmethod
@@ -61,7 +64,7 @@ class Options:
             message = "The simulated provider needs state_dir, a folder to keep its things in."
             raise ValueError(message)
         values = dict(given)
-        for name in ("fail_at", "fail_delete_at"):
+        for name in ("fail_at", "fail_resize_at", "fail_delete_at"):
             values[name] = tuple(values.get(name, ()))
         options = cls(**values)
         for name in ("transient_rate", "permanent_rate", "timeout_after_rate", "malformed_rate"):
@@ -84,7 +87,9 @@ class SimulatedProvider(Provider):
 
     def capabilities(self) -> Capabilities:
         """Return what the options say."""
-        return Capabilities(idempotent_create=self.how.idempotent, lookup=self.how.lookup)
+        return Capabilities(
+            idempotent_create=self.how.idempotent, lookup=self.how.lookup, stop=self.how.can_stop
+        )
 
     def create(self, request: CreateRequest) -> Handle:
         """Make one thing, or have the fault that its name and try are due."""
@@ -107,12 +112,30 @@ class SimulatedProvider(Provider):
         """Give a thing other amounts."""
         with self.world.in_flight():
             draw = self._begin("resize", spec.name)
+            there = self.world.by_ref(ref)
+            is_change = there is not None and there.spec["amounts"] != dict(spec.amounts)
+            if is_change and spec.name in self.how.fail_resize_at:
+                message = f"The destination refuses to change {spec.name}."
+                raise ProviderError(message, permanent=True)
             with _fenced():
                 thing = self.world.change(key=key, fence=fence, ref=ref, spec=_plain(spec))
             if thing is None:
                 message = f"There is no {ref} to change."
                 raise ProviderError(message, permanent=True)
             return self._answer(thing, draw)
+
+    def stop(self, *, key: str, fence: int, ref: str) -> None:
+        """Stop the thing, or have the fault that its try is due."""
+        if not self.how.can_stop:
+            super().stop(key=key, fence=fence, ref=ref)
+        with self.world.in_flight():
+            thing = self.world.by_ref(ref)
+            draw = self._begin("stop", thing.spec["name"] if thing else "nothing")
+            with _fenced():
+                self.world.stop(key=key, fence=fence, ref=ref)
+            if draw < self.how.timeout_after_rate:
+                message = "No answer came in time."
+                raise ProviderTimeout(message)
 
     def delete(self, *, key: str, fence: int, ref: str) -> None:
         """Remove the thing and refuse older workers from then on."""
@@ -143,11 +166,12 @@ class SimulatedProvider(Provider):
         thing = self.world.by_ref(ref)
         if thing is None:
             return Observation(present=False, ref=ref)
+        state = {"state": "stopped" if thing.is_stopped else "running"}
         return Observation(
             present=True,
             ref=ref,
             amounts=dict(thing.spec["amounts"]),
-            attributes=_handle(thing).attributes,
+            attributes={**_handle(thing).attributes, **state},
         )
 
     def usage(self, *, ref: str, start: datetime, end: datetime) -> tuple[Usage, ...]:

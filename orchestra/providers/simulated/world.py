@@ -25,6 +25,7 @@ CREATE TABLE IF NOT EXISTS call (token TEXT PRIMARY KEY, pid INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS counter (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
 """
 BUSY_SECONDS = 30.0
+STOPPED = "stopped"  # kept with the description, so that an older world needs no new column
 
 
 class FenceTooLow(Exception):
@@ -39,6 +40,11 @@ class Thing:
     ref: str
     key: str
     spec: Mapping[str, Any]
+
+    @property
+    def is_stopped(self) -> bool:
+        """Say whether it was stopped."""
+        return bool(self.spec.get(STOPPED))
 
 
 class World:
@@ -96,11 +102,29 @@ class World:
         """Give a thing another description; None when it is not there."""
         with self._write() as database:
             _check_fence(database, key, fence)
+            before = _by_ref(database, ref)
+            if before is None:
+                return None
+            after = {**spec, STOPPED: True} if before.is_stopped else dict(spec)
+            if after != before.spec:
+                _count(database, "changed")
             database.execute(
-                "UPDATE thing SET spec = ? WHERE ref = ? AND NOT deleted",
-                (json.dumps(dict(spec), sort_keys=True), ref),
+                "UPDATE thing SET spec = ? WHERE ref = ?",
+                (json.dumps(after, sort_keys=True), ref),
             )
             return _by_ref(database, ref)
+
+    def stop(self, *, key: str, fence: int, ref: str) -> None:
+        """Note that a thing is stopped; absent is fine."""
+        with self._write() as database:
+            _check_fence(database, key, fence)
+            thing = _by_ref(database, ref)
+            if thing is not None and not thing.is_stopped:
+                _count(database, "stopped")
+                database.execute(
+                    "UPDATE thing SET spec = ? WHERE ref = ?",
+                    (json.dumps({**thing.spec, STOPPED: True}, sort_keys=True), ref),
+                )
 
     def remove(self, *, key: str, fence: int, ref: str) -> None:
         """Remove what the reference names, or else all that the key made; absent is fine."""
@@ -131,7 +155,8 @@ class World:
             return [_thing(row) for row in rows]
 
     def counters(self) -> dict[str, int]:
-        """Return made, duplicated, refused_stale and peak (the most calls at once), if any."""
+        """Return made, duplicated, changed, stopped, refused_stale and peak (the most calls at
+        once), if any."""
         with closing(self._open()) as database:
             return dict(database.execute("SELECT name, value FROM counter"))
 
