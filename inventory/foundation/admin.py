@@ -21,8 +21,10 @@ from inventory.foundation.models import (
     Organisation,
     Project,
     RoleGrant,
+    SavedView,
     Slot,
     User,
+    ViewChoice,
 )
 from inventory.foundation.trail import record_audit
 
@@ -251,6 +253,25 @@ class IdempotencyKeyAdmin(ReadOnlyAdmin):
 
     list_display = ("key", "user", "scope", "response_status", "created_at")
     list_select_related = ("user",)
+    ordering = ("-pk",)
+
+
+@admin.register(SavedView)
+class SavedViewAdmin(ReadOnlyAdmin):
+    """Addresses of lists that people keep."""
+
+    list_display = ("name", "path", "user", "project", "organisation", "created_at")
+    search_fields = ("name", "path", "user__username")
+    list_select_related = ("user", "project", "organisation")
+    ordering = ("-pk",)
+
+
+@admin.register(ViewChoice)
+class ViewChoiceAdmin(ReadOnlyAdmin):
+    """Who pinned which view, or opens the list with it."""
+
+    list_display = ("view", "user", "path", "is_pinned", "is_default")
+    list_select_related = ("user", "view")
     ordering = ("-pk",)
 
 

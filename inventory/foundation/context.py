@@ -3,6 +3,7 @@
 `NAVIGATION` is data. An entry shows when its page exists and the person's roles allow the action.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,8 +15,11 @@ from django.utils.functional import SimpleLazyObject
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext_lazy as _
 
-from inventory.foundation.choices import Role, Theme
+from inventory.foundation.choices import Density, Role, Theme
+from inventory.foundation.lists import is_same, view_query
+from inventory.foundation.models import SavedView
 from inventory.foundation.permissions import MATRIX, Action, roles_anywhere
+from inventory.foundation.selectors import views_at_hand
 
 
 @dataclass(frozen=True)
@@ -28,6 +32,8 @@ class Entry:
     action: Action | None = None
 
 
+BELL = "orchestra:notices"
+
 NAVIGATION: tuple[tuple[Any, tuple[Entry, ...]], ...] = (
     (
         _("Work"),
@@ -38,6 +44,7 @@ NAVIGATION: tuple[tuple[Any, tuple[Entry, ...]], ...] = (
             Entry(_("Approvals"), "orchestra:approvals", "check", Action.ORDER_DECIDE),
             Entry(_("Applications"), "orchestra:applications", "layers", Action.PROJECT_VIEW),
             Entry(_("Progress"), "orchestra:runs", "activity", Action.PROJECT_VIEW),
+            Entry(_("Notices"), "orchestra:notices", "bell"),
         ),
     ),
     (
@@ -64,7 +71,8 @@ NAVIGATION: tuple[tuple[Any, tuple[Entry, ...]], ...] = (
             Entry(_("Projects"), "foundation:projects", "folder"),
             Entry(_("People"), "foundation:people", "people", Action.PEOPLE_VIEW),
             Entry(_("Audit"), "foundation:audit", "shield", Action.AUDIT_VIEW),
-            Entry(_("Events"), "foundation:events", "bell", Action.AUDIT_VIEW),
+            Entry(_("Events"), "foundation:events", "clock", Action.AUDIT_VIEW),
+            Entry(_("Defaults"), "orchestra:defaults", "filter", Action.DEFAULTS_VIEW),
             Entry(_("Access tokens"), "orchestra:tokens", "key", Action.PROJECT_VIEW),
         ),
     ),
@@ -78,9 +86,12 @@ def portal(request: HttpRequest) -> dict[str, Any]:
     """
     user = getattr(request, "user", None)
     signed_in = bool(user and user.is_authenticated)
+    nav = SimpleLazyObject(lambda: navigation(request)) if signed_in else []
     return {
-        "nav": SimpleLazyObject(lambda: navigation(request)) if signed_in else [],
+        "nav": nav,
+        "bell": SimpleLazyObject(lambda: bell(nav)) if signed_in else None,
         "theme": user.theme if user and signed_in else Theme.AUTO,
+        "density": user.density if user and signed_in else Density.COMFORTABLE,
         "demo": settings.DEMO,
         "demo_roles": DEMO_ROLES if settings.DEMO else (),
         "viewer_zone": timezone.get_current_timezone_name(),
@@ -119,6 +130,7 @@ def navigation(request: HttpRequest) -> list[tuple[Any, list[dict[str, Any]]]]:
             shown.append(
                 {
                     "label": entry.label,
+                    "name": entry.url_name,
                     "url": url,
                     "icon": entry.icon,
                     "current": is_current(request.path, url),
@@ -127,7 +139,34 @@ def navigation(request: HttpRequest) -> list[tuple[Any, list[dict[str, Any]]]]:
             )
         if shown:
             groups.append((label, shown))
+    if pinned := [pinned_entry(request, view) for view in views_of(request) if view.is_pinned]:  # type: ignore[attr-defined]
+        groups.insert(1, (_("Pinned views"), pinned))
     return groups
+
+
+def views_of(request: HttpRequest) -> list[SavedView]:
+    """Return the saved views of the list at hand and the pinned ones, read once a request."""
+    if not hasattr(request, "views_at_hand"):
+        request.views_at_hand = views_at_hand(request.user, path=request.path)  # type: ignore[attr-defined, arg-type]
+    return request.views_at_hand  # type: ignore[attr-defined]
+
+
+def pinned_entry(request: HttpRequest, view: SavedView) -> dict[str, Any]:
+    """Return a pinned view as an entry of the navigation."""
+    here = request.path == view.path and is_same(view.query, view_query(request.GET))
+    return {
+        "label": view.name,
+        "name": "",
+        "url": view.address,
+        "icon": "pin",
+        "current": here,
+        "count": None,
+    }
+
+
+def bell(nav: Iterable[tuple[Any, list[dict[str, Any]]]]) -> dict[str, Any] | None:
+    """Return the navigation's entry of the notices, for the bell on top of every page."""
+    return next((one for _, shown in nav for one in shown if one["name"] == BELL), None)
 
 
 def is_current(path: str, url: str) -> bool:

@@ -11,7 +11,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from inventory.foundation.choices import ProjectStatus, Via
-from inventory.foundation.models import AuditEvent, Event, Project, User
+from inventory.foundation.models import AuditEvent, Event, Project, SavedView, User
 from inventory.foundation.selectors import visible_projects
 
 LONGEST_SEARCH = 200
@@ -86,10 +86,28 @@ class ProjectFilters(PortalFilterSet):
 
     search = ("name", "slug", "cost_centre", "description")
     status = django_filters.ChoiceFilter(choices=ProjectStatus, label=_("Status"))
+    archive = django_filters.ChoiceFilter(
+        method="with_closed",
+        choices=[("with", _("With closed ones")), ("only", _("Only closed ones"))],
+        label=_("Archive"),
+        empty_label=_("Without closed ones"),
+    )
 
     class Meta:
         model = Project
         fields: ClassVar = ["status", "cost_centre"]
+
+    def with_closed(self, queryset: QuerySet[Project], _name: str, value: str) -> QuerySet[Project]:
+        """Keep the closed projects alone, or all."""
+        return queryset.filter(status=ProjectStatus.CLOSED) if value == "only" else queryset
+
+    def filter_queryset(self, queryset: QuerySet[Project]) -> QuerySet[Project]:
+        """Leave closed projects in the archive, unless they are asked for."""
+        found = super().filter_queryset(queryset)
+        asked = self.form.cleaned_data
+        if asked.get("archive") or asked.get("status"):
+            return found
+        return found.exclude(status=ProjectStatus.CLOSED)
 
 
 class PersonFilters(PortalFilterSet):
@@ -140,3 +158,23 @@ class EventFilters(PortalFilterSet):
     class Meta:
         model = Event
         fields: ClassVar = ["project"]
+
+
+class SavedViewFilters(PortalFilterSet):
+    """Filters of the saved views: whose, of which list, pinned or not."""
+
+    search = ("name", "user__display_name", "user__username")
+    mine = django_filters.BooleanFilter(method="made_by_me", label=_("Made by me"))
+    pinned = django_filters.BooleanFilter(field_name="is_pinned", label=_("Pinned"))
+    path = django_filters.CharFilter(label=_("Address of the list"), max_length=200)
+
+    class Meta:
+        model = SavedView
+        fields: ClassVar = ["project"]
+
+    def made_by_me(
+        self, queryset: QuerySet[SavedView], _name: str, value: bool
+    ) -> QuerySet[SavedView]:
+        """Keep the person's own views, or those of others."""
+        own = {"user": self.request.user}
+        return queryset.filter(**own) if value else queryset.exclude(**own)

@@ -4,7 +4,6 @@
 """
 
 import csv
-from collections.abc import Iterable, Iterator
 from typing import Any, ClassVar
 from uuid import uuid4
 
@@ -13,6 +12,8 @@ from django.core.paginator import Page, Paginator
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, StreamingHttpResponse
 from django.shortcuts import render
+from django.urls import reverse
+from django.utils.http import urlencode
 from django.utils.text import slugify
 from django.utils.translation import gettext_lazy as _
 from django.views import View
@@ -22,13 +23,25 @@ from inventory.foundation.clock import database_now
 from inventory.foundation.drafts import TooLongToKeep, draft_of, drop_draft, keep_draft
 from inventory.foundation.errors import DomainError, InvalidInput, NotVisible, StaleEdit
 from inventory.foundation.figures import Figure
+from inventory.foundation.files import Line, Origin, Streamed, csv_file, origin_of
 from inventory.foundation.forms import PortalForm
 from inventory.foundation.idempotency import answer_once
+from inventory.foundation.listing import (
+    COLUMNS,
+    PAGE_SIZES,
+    choose_columns,
+    column_choices,
+    default_address,
+    kept_pairs,
+    page_size,
+    remember,
+    totals_of,
+    views_menu,
+)
 from inventory.foundation.models import User
-from inventory.foundation.permissions import Action, require_anywhere
+from inventory.foundation.permissions import Action, may_anywhere, require_anywhere
 from inventory.foundation.tables import PortalTable, cell_text
 
-PAGE_SIZES = (25, 50, 100)
 MAX_ID = 2**63 - 1
 UNSIGNED = frozenset({"csrfmiddlewaretoken", "idempotency_key"})
 
@@ -74,10 +87,15 @@ class PortalPage(View):
 class ListPage(PortalPage):
     """One FilterSet, one Table and the rows a person may see: page, filters, sort, paging and CSV.
 
-    Address: the FilterSet's fields, `sort` (a column, "-" for descending), `page`, `per_page`
-    (25, 50, 100), `format=csv` for all rows of the same view.
+    Address: the FilterSet's fields, `sort` (a column, "-" for descending), `columns`, `page`,
+    `per_page` (25, 50, 100; else as the profile says), `format=csv` for all rows of the same view.
+    A bare visit opens the person's default view; `view=all` is the list without one.
     """
 
+    is_list: ClassVar[bool] = True
+    # Who holds it nowhere sees no row and is told so, instead of that there is none yet.
+    sees: ClassVar[Action | None] = Action.PROJECT_VIEW
+    api: ClassVar[str] = ""  # the URL name of the endpoint that takes the same filters
     template_name = "foundation/list.html"
     filterset_class: ClassVar[type[FilterSet]]
     table_class: ClassVar[type[PortalTable]]
@@ -92,6 +110,8 @@ class ListPage(PortalPage):
 
     def get(self, request: HttpRequest, *_args: Any, **_kwargs: Any) -> Any:
         """Answer with the page or, for `?format=csv`, with the file."""
+        if address := default_address(request):
+            return HttpResponseRedirect(address)
         filters = self.filterset_class(request.GET, queryset=self.rows(), request=request)
         valid = filters.is_valid()
         found = filters.qs if valid else filters.queryset.none()
@@ -106,6 +126,7 @@ class ListPage(PortalPage):
         paginator.count = found.count()
         page = paginator.get_page(request.GET.get("page"))
         table.paginator, table.page = paginator, page
+        remember(request)
         return self.page(self.list_context(filters, table, page, per_page))
 
     def sorted_table(self, found: QuerySet[Any]) -> PortalTable:
@@ -118,12 +139,12 @@ class ListPage(PortalPage):
         data = table.data.data
         if "pk" not in data.query.order_by and "id" not in data.query.order_by:
             table.data.data = data.order_by(*data.query.order_by, "-pk")
+        choose_columns(table, self.request)
         return table
 
     def per_page(self) -> int:
         """Return the rows a page: one of the three sizes."""
-        asked = self.request.GET.get("per_page", "")
-        return int(asked) if asked in {str(size) for size in PAGE_SIZES} else PAGE_SIZES[1]
+        return page_size(self.request, self.viewer)
 
     def list_context(
         self, filters: FilterSet, table: PortalTable, page: Page, per_page: int
@@ -131,11 +152,12 @@ class ListPage(PortalPage):
         """Return what `foundation/list.html` reads."""
         asked = {name: value for name, value in self.request.GET.items() if value}
         used = [name for name in filters.filters if name in asked]
+        count = page.paginator.count
         return {
             "filterset": filters,
             "table": table,
             "page": page,
-            "count": page.paginator.count,
+            "count": count,
             "first": page.start_index(),
             "last": page.end_index(),
             "per_page": per_page,
@@ -144,64 +166,44 @@ class ListPage(PortalPage):
             "filter_count": len([name for name in used if name != "q"]),
             "open_filters": any(name != "q" for name in used),
             "has_more_filters": any(name != "q" for name in filters.form.fields),
-            "kept": [(name, asked[name]) for name in ("sort", "per_page") if name in asked],
+            "kept": kept_pairs(self.request, "view", *filters.filters),
+            "columns": column_choices(table),
+            "columns_chosen": COLUMNS in asked,
+            "columns_kept": kept_pairs(self.request, COLUMNS),
+            "totals": totals_of(filters.qs, table) if count else [],
+            "lacks_role": not count and not used and not self.may_see_any(),
+            "api_url": self.api_url(filters),
             "empty_title": self.empty_title,
             "empty_text": self.empty_text,
             "empty_icon": self.empty_icon,
-        }
+        } | views_menu(self.request)
+
+    def may_see_any(self) -> bool:
+        """Say whether the person has any role through which rows of this list are seen."""
+        return self.sees is None or may_anywhere(self.viewer, self.sees)
+
+    def api_url(self, filters: FilterSet) -> str:
+        """Return the address at which a program gets the same rows; empty where there is none."""
+        if not self.api:
+            return ""
+        asked = [pair for pair in kept_pairs(self.request) if pair[0] in filters.filters]
+        address = self.request.build_absolute_uri(reverse(self.api))
+        return f"{address}?{urlencode(asked)}" if asked else address
+
+    def file_notes(self) -> tuple[tuple[str, str], ...]:
+        """Return further lines (label, text) that the file states, for example a zone."""
+        return ()
 
     def file(self, table: PortalTable) -> StreamingHttpResponse:
-        """Return all rows as CSV (UTF-8, RFC 4180), streamed; the count stands in the name."""
+        """Return all rows as CSV, streamed, with what proves them below."""
         rows = table.data.data
         count = rows.count()
         table.data.data = Streamed(rows)
-        return csv_file(table, name=str(self.title), count=count)
+        return csv_file(table, name=str(self.title), count=count, origin=self.origin())
 
-
-class Streamed:
-    """Rows read in chunks, so that a long file does not fill the memory."""
-
-    def __init__(self, rows: QuerySet[Any]) -> None:
-        self.rows = rows
-
-    def __iter__(self) -> Iterator[Any]:
-        return self.rows.iterator(chunk_size=2_000)
-
-
-class Line:
-    """What csv.writer writes into: it hands each line straight on."""
-
-    def write(self, line: str) -> str:
-        """Return the line."""
-        return line
-
-
-def csv_file(table: PortalTable, *, name: str, count: int) -> StreamingHttpResponse:
-    """Return a table as a file to download; day and count of rows stand in its name.
-
-    The file also has the columns that the screen has no room for (`visible=False`).
-    """
-    for column in table.columns.columns:
-        table.columns.show(column)
-    stamp = database_now().date().isoformat()
-    filename = f"{slugify(name) or 'list'}-{stamp}-{count}-rows.csv"
-    return StreamingHttpResponse(
-        csv_lines(table),
-        content_type="text/csv; charset=utf-8",
-        headers={
-            "Content-Disposition": f'attachment; filename="{filename}"',
-            "X-Row-Count": str(count),
-        },
-    )
-
-
-def csv_lines(table: PortalTable) -> Iterable[str]:
-    """Yield the header and then each row of a table as a line of CSV."""
-    writer = csv.writer(Line())
-    columns = [column for column in table.columns if not column.column.exclude_from_export]
-    yield writer.writerow([str(column.header) for column in columns])
-    for row in table.rows:
-        yield writer.writerow([cell_text(row.get_cell_value(column.name)) for column in columns])
+    def origin(self) -> Origin:
+        """Return where a file of this list comes from."""
+        return origin_of(self.request, notes=self.file_notes())
 
 
 def named_figure(names: dict[str, Any], asked: str) -> Figure:

@@ -15,7 +15,7 @@ from django.db.models.functions import Now
 
 from inventory.foundation.choices import Role
 from inventory.foundation.errors import Forbidden, NotVisible
-from inventory.foundation.models import Organisation, Project, RoleGrant, User
+from inventory.foundation.models import Membership, Organisation, Project, RoleGrant, User
 
 
 class Action(StrEnum):
@@ -119,6 +119,12 @@ def held_by(user: User) -> tuple[Held, ...]:
 def live_grants(user: User, action: Action) -> list[Held]:
     """Return the person's live roles that hold the action."""
     return [held for held in held_by(user) if held.role in MATRIX[action]]
+
+
+def memberships_of(user: User) -> frozenset[int]:
+    """Return the ids of the organisations that the person belongs to directly."""
+    rows = Membership.objects.filter(user=user).values_list("organisation_id", flat=True)
+    return _once("memberships", user.pk, lambda: frozenset(rows))
 
 
 def answers_for_a_project(user: User) -> bool:

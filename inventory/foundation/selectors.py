@@ -3,8 +3,8 @@
 from datetime import datetime
 
 from django.contrib.auth.models import Group
-from django.db.models import Case, OuterRef, Q, QuerySet, StringAgg, Subquery, Value, When
-from django.db.models.functions import Coalesce, Now
+from django.db.models import Case, Exists, OuterRef, Q, QuerySet, StringAgg, Subquery, Value, When
+from django.db.models.functions import Coalesce, Now, NullIf
 
 from inventory.foundation.choices import Role, WishState
 from inventory.foundation.models import (
@@ -16,15 +16,24 @@ from inventory.foundation.models import (
     ProjectRequest,
     ProjectTransfer,
     RoleGrant,
+    SavedView,
     User,
+    ViewChoice,
 )
 from inventory.foundation.permissions import (
     MATRIX,
     Action,
+    memberships_of,
     organisations_where,
     parents_of_organisations,
     projects_where,
 )
+
+ROLE_PARTS = ("user", "group", "granted_by", "organisation", "project__organisation")
+ROLE_WORDS = {
+    "has_ended": Case(When(expires_at__lte=Now(), then=True), default=False),
+    "principal": Coalesce(NullIf("user__display_name", Value("")), "user__username", "group__name"),
+}
 
 
 def ancestry(*organisation_ids: int) -> list[int]:
@@ -200,12 +209,26 @@ def all_grants_of(project: Project) -> QuerySet[RoleGrant]:
         RoleGrant.objects.filter(
             Q(project=project) | Q(organisation_id__in=ancestry(project.organisation_id))
         )
-        .select_related("user", "group", "granted_by", "organisation", "project")
-        .annotate(
-            has_ended=Case(When(expires_at__lte=Now(), then=True), default=False),
-            principal=Coalesce("user__display_name", "group__name"),
-        )
+        .select_related(*ROLE_PARTS)
+        .annotate(**ROLE_WORDS)
         .order_by("has_ended", "principal", "pk")
+    )
+
+
+def visible_roles(user: User) -> QuerySet[RoleGrant]:
+    """Return the roles in projects that the person sees, and in organisations that reach them.
+
+    `has_ended` says which have run out (database time).
+    """
+    projects = projects_where(user, Action.PROJECT_VIEW)
+    above = ancestry(
+        *projects.values_list("organisation_id", flat=True).distinct(),
+        *organisations_where(user, Action.PEOPLE_VIEW),
+    )
+    return (
+        RoleGrant.objects.filter(Q(project__in=projects) | Q(organisation_id__in=above))
+        .select_related(*ROLE_PARTS)
+        .annotate(**ROLE_WORDS)
     )
 
 
@@ -265,3 +288,36 @@ def demo_person(role: Role) -> User | None:
     if role is Role.OWNER:
         holders = people.filter(owned_projects__isnull=False)
     return holders.order_by("pk").first()
+
+
+def organisations_joined(user: User) -> set[int]:
+    """Return the ids of the organisations a person belongs to or has a role in, and all above."""
+    direct = {*memberships_of(user), *organisations_where(user, Action.PROJECT_VIEW)}
+    return set(ancestry(*direct))
+
+
+def visible_views(user: User) -> QuerySet[SavedView]:
+    """Return the saved views that a person sees: their own, and what is shared with them.
+
+    One shared with a project reaches who has a role in it, one shared with an organisation who
+    belongs to it or below. `is_pinned` and `is_default` are the person's own choice.
+    """
+    own = ViewChoice.objects.filter(user=user, view=OuterRef("pk"))
+    return (
+        SavedView.objects.filter(
+            Q(user=user)
+            | Q(project__in=projects_where(user, Action.PROJECT_VIEW))
+            | Q(organisation__in=organisations_joined(user))
+        )
+        .annotate(
+            is_pinned=Exists(own.filter(is_pinned=True)),
+            is_default=Exists(own.filter(is_default=True)),
+        )
+        .select_related("user", "project", "organisation")
+    )
+
+
+def views_at_hand(user: User, *, path: str) -> list[SavedView]:
+    """Return, by name, the views that a page shows: of the list at `path`, and all pinned ones."""
+    seen = visible_views(user)
+    return list(seen.filter(Q(path=path) | Q(is_pinned=True)).order_by("name", "pk"))

@@ -1,6 +1,7 @@
 """The base of every list's table and its columns; a column knows its markup and its CSV value."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, ClassVar
@@ -13,17 +14,31 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from django_tables2.utils import Accessor
 
+from inventory.foundation.lists import list_at
 from inventory.foundation.templatetags.deeds import deed
 from inventory.foundation.templatetags.portal import NOTHING, badge, money, quantity, status, when
 
+# A spreadsheet runs a cell that begins so (＝ ＋ － ＠: the wide forms of East Asian keyboards).
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+
 
 class TextColumn(django_tables2.Column):
-    """Plain text. `hide_narrow`: not shown on a telephone."""
+    """Plain text. `hide_narrow`: not shown on a telephone. `beside`: names of columns that a file
+    shows with this one, because the screen writes them into its cell (a unit). `adds_up`: a file
+    states the column's total.
+    """
 
     is_number = False
 
-    def __init__(self, *args: Any, hide_narrow: bool = False, **kwargs: Any) -> None:
-        self.hide_narrow = hide_narrow
+    def __init__(
+        self,
+        *args: Any,
+        hide_narrow: bool = False,
+        beside: tuple[str, ...] = (),
+        adds_up: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        self.hide_narrow, self.beside, self.adds_up = hide_narrow, beside, adds_up
         kwargs.setdefault("default", NOTHING)
         super().__init__(*args, **kwargs)
 
@@ -84,13 +99,23 @@ class MoneyColumn(TextColumn):
         self, *args: Any, currency: str = "currency", digits: int = 2, **kwargs: Any
     ) -> None:
         self.currency, self.digits = currency, digits
+        kwargs.setdefault("adds_up", True)
         super().__init__(*args, **kwargs)
+
+    @property
+    def is_fixed(self) -> bool:
+        """Say whether all amounts are of one currency."""
+        return self.currency.isupper()
+
+    def code(self, record: Any) -> str:
+        """Return the code of the currency of a row."""
+        if self.is_fixed:
+            return self.currency
+        return str(Accessor(self.currency).resolve(record, quiet=True) or "")
 
     def render(self, value: Any, record: Any) -> SafeString:
         """Draw the amount with its code."""
-        fixed = self.currency.isupper()
-        code = self.currency if fixed else Accessor(self.currency).resolve(record)
-        return money(value, str(code), self.digits)
+        return money(value, self.code(record), self.digits)
 
 
 class QuantityColumn(TextColumn):
@@ -119,10 +144,81 @@ class WhenColumn(TextColumn):
         return when(value, self.style)
 
 
+@dataclass(frozen=True)
+class FileColumn:
+    """A column of a file: its header and, of a row, its cell; for one that adds up also the code
+    of the row's currency and the header of the column that holds it.
+    """
+
+    header: str
+    cell: Callable[[Any], Any]
+    adds_up: bool = False
+    code: Callable[[Any], str] = lambda _row: ""
+    code_header: str = ""
+
+
 class PortalTable(django_tables2.Table):
-    """A list's table. Name it in `caption`; sort and page live in the address."""
+    """A list's table. Name it in `caption`; sort, page and columns live in the address."""
 
     caption: ClassVar[Any] = ""
+
+    def choose(self, names: Iterable[str]) -> bool:
+        """Show these columns only, in the table's order; unknown names are nothing.
+
+        Return whether any of them is known: if none is, all stays as it was.
+        """
+        chosen = set(names) & set(self.columns.columns)
+        if not chosen:
+            return False
+        for name in self.columns.columns:
+            (self.columns.show if name in chosen else self.columns.hide)(name)
+        return True
+
+    def file_columns(self) -> list[FileColumn]:
+        """Return the columns of a file: those in sight and what the screen writes into them."""
+        shown = [column for column in self.columns if not column.column.exclude_from_export]
+        names = [column.name for column in shown]
+        columns: list[FileColumn] = []
+        for column in shown:
+            columns.append(self._file_column(column))
+            currency = self._currency_of(column)
+            if currency is not None and currency.name not in names:
+                columns.append(self._file_column(currency))
+                names.append(currency.name)
+            elif currency is None and not getattr(column.column, "is_fixed", True):
+                columns.append(FileColumn(columns[-1].code_header, columns[-1].code))
+            for name in getattr(column.column, "beside", ()):
+                if name not in names:
+                    columns.append(self._file_column(self.columns.columns[name]))
+                    names.append(name)
+        return columns
+
+    def _currency_of(self, column: Any) -> Any:
+        """Return the table's own column of an amount's currency, if it has one."""
+        if getattr(column.column, "is_fixed", True):
+            return None
+        wanted = Accessor(column.column.currency)
+        own = self.columns.columns.values()
+        return next((one for one in own if str(one.accessor) == str(wanted)), None)
+
+    def _file_column(self, column: Any) -> FileColumn:
+        kind, header = column.column, str(column.header)
+        adds_up = getattr(kind, "adds_up", False)
+        if not isinstance(kind, MoneyColumn):
+            return FileColumn(header, lambda row: row.get_cell_value(column.name), adds_up)
+        currency = self._currency_of(column)
+        code_header = ""
+        if kind.is_fixed:
+            header = f"{header} ({kind.currency})"
+        else:
+            code_header = str(currency.header) if currency else str(_("Currency of")) + f" {header}"
+        return FileColumn(
+            header,
+            lambda row: row.get_cell_value(column.name),
+            adds_up,
+            lambda row: kind.code(row.record),
+            code_header,
+        )
 
     class Meta:
         order_by_field = "sort"
@@ -144,7 +240,7 @@ def cell_text(value: Any) -> str:
     if isinstance(value, date):
         return value.isoformat()
     text = str(value)
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+    return f"'{text}" if text.startswith(FORMULA) else text
 
 
 class ProjectTable(PortalTable):
@@ -214,3 +310,40 @@ class EventTable(PortalTable):
 
     class Meta(PortalTable.Meta):
         order_by = ("-time",)
+
+
+class ListNameColumn(TextColumn):
+    """The path of a list, as the list's title."""
+
+    def render(self, value: str) -> str:
+        """Write the title."""
+        page = list_at(value)
+        return str(page.title or value) if page else value
+
+
+class YesColumn(TextColumn):
+    """Whether something is so: "yes", or nothing."""
+
+    def render(self, value: bool) -> Any:
+        """Write it."""
+        return _("yes") if value else NOTHING
+
+
+class SavedViewTable(PortalTable):
+    """The saved views that a person sees."""
+
+    caption = _("Saved views")
+    name = LinkColumn(to="foundation:view", verbose_name=_("Name"))
+    path = ListNameColumn(verbose_name=_("List"))
+    query = TextColumn(verbose_name=_("Filters, order, columns"), visible=False)
+    project = TextColumn(verbose_name=_("Shared with project"), order_by="project__name")
+    organisation = TextColumn(
+        verbose_name=_("Shared with organisation"), order_by="organisation__name", hide_narrow=True
+    )
+    user = TextColumn(verbose_name=_("Made by"), order_by=("user__display_name",), hide_narrow=True)
+    is_pinned = YesColumn(verbose_name=_("Pinned"))
+    is_default = YesColumn(verbose_name=_("Opens the list"), hide_narrow=True)
+    created_at = WhenColumn(verbose_name=_("Saved"), style="ago", visible=False)
+
+    class Meta(PortalTable.Meta):
+        order_by = ("name",)

@@ -18,6 +18,7 @@ from billing.services import close_period, rate_period
 from inventory.foundation.models import AuditEvent, Project, User
 from inventory.models import ResourceProvider
 from tests.billing.world import Money, berlin, make_machine
+from tests.lists import rows_only
 
 CEILING = 60
 JANUARY, FEBRUARY = date(2026, 1, 1), date(2026, 2, 1)
@@ -32,7 +33,7 @@ def signed_in(user: User) -> Client:
 
 
 def rows_of(content: bytes) -> list[dict[str, str]]:
-    return list(csv.DictReader(io.StringIO(content.decode())))
+    return list(csv.DictReader(io.StringIO(rows_only(content.decode()))))
 
 
 def ledger(**where: object) -> Decimal:

@@ -6,13 +6,15 @@ what would succeed for somebody who may, so that a refusal is one of the person 
 
 from dataclasses import dataclass
 from datetime import date, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db.backends.postgresql.psycopg_any import DateRange
 
-from billing.models import BillingPeriod, Charge, Invoice
+from billing.models import BillingPeriod, Budget, Charge, Invoice
 from billing.services import close_period, rate_period
 from inventory.choices import ResourceStatus
 from inventory.foundation.choices import Role
@@ -100,6 +102,14 @@ def make_permission_world(
     charge = Charge.objects.filter(period__month=JANUARY).first()
     role = RoleGrant.objects.get(user=member)
     assert charge is not None
+    Budget.objects.create(
+        account=catalogue.money.account,
+        project=project,
+        name="Winter",
+        during=DateRange(JANUARY, FEBRUARY),
+        amount=Decimal(500),
+        currency="EUR",
+    )
     token, _secret = create_token(
         user=member,
         name="ci",
@@ -205,6 +215,8 @@ def addresses(world: PermissionWorld) -> dict[str, dict[str, Any]]:
         "inventory:resource": {"pk": world.resource.pk},
         "inventory:pool": {"slug": world.catalogue.pool.slug},
         "inventory:pool-use": {"slug": world.catalogue.pool.slug},
+        "billing:resource-cost": {"pk": world.resource.pk},
+        "billing:budget-csv": {"pk": Budget.objects.get(project=world.project).pk},
         "billing:charge": {"pk": world.charge.pk},
         "billing:statement": {"pk": world.invoice.pk},
         "billing:statement-csv": {"pk": world.invoice.pk},

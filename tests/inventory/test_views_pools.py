@@ -14,6 +14,7 @@ from inventory.models import Pool
 from inventory.services import activate, named_class, set_inventory, set_quota
 from tests.cast import NOW
 from tests.factories import HOST, hold, make_host, make_pool
+from tests.lists import rows_only
 
 CEILING = 40
 
@@ -25,7 +26,7 @@ def signed_in(user: User) -> Client:
 
 
 def rows_of(content: bytes) -> list[dict[str, str]]:
-    return list(csv.DictReader(io.StringIO(content.decode())))
+    return list(csv.DictReader(io.StringIO(rows_only(content.decode()))))
 
 
 @pytest.fixture

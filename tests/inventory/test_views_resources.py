@@ -14,6 +14,7 @@ from inventory.models import Pool, Resource
 from inventory.services import activate, release
 from tests.cast import NOW
 from tests.factories import hold, make_resource
+from tests.lists import rows_only
 
 LIST = "/resources/"
 CEILING = 40
@@ -51,7 +52,7 @@ def other_project(organisation: Organisation, finance: User, deputy: User) -> Pr
 
 
 def rows_of(content: bytes) -> list[dict[str, str]]:
-    return list(csv.DictReader(io.StringIO(content.decode())))
+    return list(csv.DictReader(io.StringIO(rows_only(content.decode()))))
 
 
 @pytest.mark.parametrize("who", ["owner", "deputy", "member", "approver", "operator", "finance"])

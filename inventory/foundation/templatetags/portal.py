@@ -11,6 +11,7 @@ from uuid import uuid4
 from django import template
 from django.db.models import Model, TextChoices
 from django.forms import BoundField, CheckboxInput, RadioSelect, Select
+from django.template import Context
 from django.templatetags.static import static
 from django.utils import timezone
 from django.utils.formats import date_format, number_format
@@ -32,6 +33,15 @@ def icon(name: str) -> SafeString:
         static("img/icons.svg"),
         name,
     )
+
+
+@register.simple_tag(takes_context=True)
+def way_back(context: Context, address: str) -> str:
+    """Return a list's address as the person last looked at it, any other address as it is."""
+    request = context.get("request")
+    kept = request.session.get("lists", {}) if request and hasattr(request, "session") else {}
+    query = kept.get(str(address), "")
+    return f"{address}?{query}" if query else str(address)
 
 
 @register.simple_tag
