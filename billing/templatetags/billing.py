@@ -11,8 +11,13 @@ from django.utils.html import strip_tags
 from django.utils.safestring import SafeString
 
 from billing import pricing
+from billing.charts import budget_figure, history_figure
+from billing.models import Budget, Charge
+from billing.selectors.histories import budget_course, cost_history, current_budgets
 from billing.selectors.resources import ResourceCost, cost_of_resource
 from inventory.foundation.clock import database_now
+from inventory.foundation.figures import Figure
+from inventory.foundation.models import Project
 from inventory.foundation.permissions import Action, may
 from inventory.foundation.templatetags.portal import NOTHING, money, quantity
 from inventory.models import Resource
@@ -29,6 +34,27 @@ def resource_cost(context: dict[str, Any], resource: Resource) -> list[ResourceC
     if not may(context["request"].user, Action.COST_VIEW, resource.project):
         return None
     return cost_of_resource(resource=resource, at=database_now())
+
+
+@register.simple_tag(takes_context=True)
+def resource_cost_figure(context: dict[str, Any], resource: Resource) -> Figure | None:
+    """Return what a resource cost over time; None for who may not see its project's costs."""
+    if not may(context["request"].user, Action.COST_VIEW, resource.project):
+        return None
+    charges = Charge.objects.filter(resource=resource)
+    return history_figure(history=cost_history(charges=charges, by="item", at=database_now()))
+
+
+@register.simple_tag(takes_context=True)
+def budget_figures(context: dict[str, Any], project: Project) -> list[tuple[Budget, Figure]]:
+    """Return how the project's budgets burn down; none for who may not see its costs."""
+    if not may(context["request"].user, Action.COST_VIEW, project):
+        return []
+    at = database_now()
+    return [
+        (budget, budget_figure(course=budget_course(budget=budget, at=at)))
+        for budget in current_budgets(project=project, at=at)
+    ]
 
 
 @register.simple_tag

@@ -1,7 +1,7 @@
 """The pages of money, by noun."""
 
 from billing.views.charges import ChargeDetail, Charges
-from billing.views.costs import Costs, CostsFile
+from billing.views.costs import BudgetFile, Costs, CostsFile, ResourceCostFile
 from billing.views.periods import ClosePeriod, Export, MonthDetail, Periods
 from billing.views.prices import Prices
 from billing.views.statements import (
@@ -12,6 +12,7 @@ from billing.views.statements import (
 )
 
 __all__ = [
+    "BudgetFile",
     "ChargeDetail",
     "Charges",
     "ClosePeriod",
@@ -21,6 +22,7 @@ __all__ = [
     "MonthDetail",
     "Periods",
     "Prices",
+    "ResourceCostFile",
     "RunningStatementPage",
     "StatementDetail",
     "StatementFile",

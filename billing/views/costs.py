@@ -3,21 +3,31 @@
 from typing import Any
 from urllib.parse import urlencode
 
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
-from billing.charts import cost_figure
+from billing.charts import budget_figure, cost_figure, history_figure, year_figure
 from billing.choices import AccountMode
 from billing.filters import GROUPINGS, CostFilter
+from billing.models import Budget, Charge
 from billing.selectors import visible_charges
 from billing.selectors.costs import CostReport, billing_zone, cost_report
+from billing.selectors.histories import (
+    budget_by_month,
+    budget_course,
+    cost_history,
+    year_of_costs,
+)
 from billing.tables import CostByTimeTable, CostTable, cost_rows, cost_rows_by_time
 from inventory.foundation.clock import database_now
 from inventory.foundation.errors import InvalidInput
-from inventory.foundation.pages import PortalPage, csv_file
+from inventory.foundation.figures import Figure
+from inventory.foundation.pages import PortalPage, csv_file, figure_file, find
 from inventory.foundation.periods import month_of
-from inventory.foundation.permissions import Action
+from inventory.foundation.permissions import Action, projects_where, require
+from inventory.selectors import visible_resources
 
 ALWAYS = ("since", "until", "by")
 NARROWS = ("project", "service", "environment", "application", "account", "currency")
@@ -79,6 +89,7 @@ class Costs(CostPage):
                 "report": report,
                 "word": word,
                 "figure": cost_figure(report=report) if report.lines else None,
+                "year": self.year(filters, report, word) if report.currency else None,
                 "lines": [(line, self.drill(report, line.key, kept)) for line in report.lines],
                 "csv": f"{reverse('billing:costs-csv')}?{urlencode(kept)}",
                 "csv_by_time": (
@@ -93,6 +104,30 @@ class Costs(CostPage):
                 ],
             }
         )
+
+    def year(self, filters: CostFilter, report: CostReport, word: Any) -> Figure:
+        """Return the twelve months up to the report's last, with the budgets set against them."""
+        history = year_of_costs(
+            charges=filters.qs, by=report.by, last=report.last, currency=report.currency
+        )
+        allowed = budget_by_month(
+            budgets=self.budgets(filters), months=history.starts, currency=report.currency
+        )
+        return year_figure(history=history, budget=allowed, what_for=str(word))
+
+    def budgets(self, filters: CostFilter) -> QuerySet[Budget]:
+        """Return the budgets for what is shown: of the project, of the account, or of each project.
+
+        None where only a part of a budget's costs is shown.
+        """
+        asked = filters.form.cleaned_data
+        if any(asked[name] for name in ("service", "environment", "application")):
+            return Budget.objects.none()
+        if asked["project"]:
+            return Budget.objects.filter(project=asked["project"])
+        if asked["account"]:
+            return Budget.objects.filter(account=asked["account"], project=None)
+        return Budget.objects.filter(project__in=projects_where(self.viewer, Action.COST_VIEW))
 
     def form_names(self, filters: CostFilter) -> dict[str, Any]:
         """Return what the form above the report reads."""
@@ -150,3 +185,31 @@ class CostsFile(CostPage):
         answer = csv_file(table, name=f"costs-by-{report.by}-{span}", count=len(rows) - 1)
         answer["X-Control-Total"] = f"{report.total:f} {report.currency}".strip()
         return answer
+
+
+class ResourceCostFile(PortalPage):
+    """The file of the figure on a resource's page: what it cost over time."""
+
+    http_method_names = ["get", "head", "options"]
+
+    def get(self, _request: HttpRequest, pk: int) -> StreamingHttpResponse:
+        """Answer with the file."""
+        resource = find(visible_resources(self.viewer).select_related("project"), pk=pk)
+        require(self.viewer, Action.COST_VIEW, resource.project)
+        charges = Charge.objects.filter(resource=resource)
+        history = cost_history(charges=charges, by="item", at=database_now())
+        return figure_file(history_figure(history=history))
+
+
+class BudgetFile(PortalPage):
+    """The file of the figure of a project's budget: what was left at the start of each day."""
+
+    http_method_names = ["get", "head", "options"]
+    action = Action.COST_VIEW
+
+    def get(self, _request: HttpRequest, pk: int) -> StreamingHttpResponse:
+        """Answer with the file."""
+        projects = projects_where(self.viewer, Action.COST_VIEW)
+        budgets = Budget.objects.filter(project__in=projects, is_current=True)
+        budget = find(budgets.select_related("account__entity"), pk=pk)
+        return figure_file(budget_figure(course=budget_course(budget=budget, at=database_now())))

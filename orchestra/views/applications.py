@@ -1,26 +1,38 @@
 """Applications: what runs, what it holds and costs, and how it is given back."""
 
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
+from django.contrib import messages
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
+from django.utils.formats import date_format
+from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_POST
 
+from billing.charts import history_figure
+from billing.models import Charge
+from billing.selectors.histories import cost_history
 from billing.selectors.resources import cost_of_resources
 from inventory.choices import ResourceStatus
 from inventory.foundation.clock import database_now
 from inventory.foundation.errors import InvalidInput
+from inventory.foundation.figures import Figure
 from inventory.foundation.pages import FormPage, ListPage, PortalPage
 from inventory.foundation.permissions import Action, may, require
-from orchestra.choices import DeploymentState, Environment, OrderState, RunState
+from orchestra.choices import DeploymentState, DueKind, Environment, OrderState, RunState
 from orchestra.filters import DeploymentFilters
 from orchestra.forms import RetireForm
-from orchestra.models import Deployment
+from orchestra.models import Deployment, DeploymentResource
 from orchestra.selectors.deployments import deployment_detail, visible_deployments
+from orchestra.selectors.leases import due_kind
 from orchestra.selectors.orders import open_retirement
 from orchestra.services.deployments import request_retirement
+from orchestra.services.leases import confirm_deployment
 from orchestra.tables import DeploymentTable
 from orchestra.views.runs import access
 
@@ -79,12 +91,37 @@ class ApplicationPage(PortalPage):
                 if sees_costs
                 else None
             ),
+            "figure": cost_over_time(links, at) if sees_costs else None,
             "giving_back": giving_back,
+            "is_overdue": due_kind(found) == DueKind.CONFIRM
+            and found.confirm_by is not None
+            and found.confirm_by <= at,
+            "may_confirm": found.state == DeploymentState.LIVE
+            and found.lease_end_at is None
+            and may(self.viewer, Action.ORDER_PLACE, found.project),
             "may_retire": found.state == DeploymentState.LIVE
             and giving_back is None
             and may(self.viewer, Action.ORDER_PLACE, found.project),
         }
         return self.page(names)
+
+
+def cost_over_time(links: Sequence[DeploymentResource], at: datetime) -> Figure:
+    """Return what the copies, also those that are gone, cost over time."""
+    charges = Charge.objects.filter(resource__in=[link.resource_id for link in links])
+    return history_figure(history=cost_history(charges=charges, by="item", at=at))
+
+
+@require_POST
+def application_confirm(request: HttpRequest, pk: int) -> HttpResponse:
+    """Say that an application without an end is still needed."""
+    found = deployment_detail(user=request.user, deployment_id=min(pk, MAX_ID))  # type: ignore[arg-type]
+    confirmed = confirm_deployment(deployment=found, actor=request.user, at=database_now())  # type: ignore[arg-type]
+    assert confirmed.confirm_by is not None
+    day = date_format(localtime(confirmed.confirm_by), "j F Y")
+    told = _("%(name)s is confirmed until %(day)s.") % {"name": found, "day": day}
+    messages.success(request, told)
+    return HttpResponseRedirect(reverse("orchestra:application", args=[found.pk]))
 
 
 class ApplicationRetire(FormPage):

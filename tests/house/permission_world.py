@@ -36,6 +36,7 @@ from orchestra.models import Deployment, Order, Run, Step
 from orchestra.services.tokens import create_token
 from tests.billing.world import berlin, make_host, make_machine
 from tests.cast import NOW, grant, make_user
+from tests.house.project_doors import make_wishes, project_addresses, project_contents
 from tests.orchestra.pages import sha_of, typed
 from tests.orchestra.programs import asked_for
 from tests.orchestra.world import Catalogue, place, submit
@@ -68,7 +69,12 @@ class PermissionWorld:
 
 
 def make_permission_world(
-    *, catalogue: Catalogue, member: User, finance: User, folder: Path
+    *,
+    catalogue: Catalogue,
+    member: User,
+    finance: User,
+    folder: Path,
+    approver: User | None = None,
 ) -> PermissionWorld:
     """Order, deliver, get stuck, close January and leave February open."""
     catalogue.connection.options = {"state_dir": str(folder)}
@@ -101,6 +107,8 @@ def make_permission_world(
     rate_period(account=catalogue.money.account, month=FEBRUARY, at=berlin(2026, 3, 2))
     charge = Charge.objects.filter(period__month=JANUARY).first()
     role = RoleGrant.objects.get(user=member)
+    receiver = approver or make_user("rita", project.organisation)
+    make_wishes(project=project, member=member, approver=receiver)
     assert charge is not None
     Budget.objects.create(
         account=catalogue.money.account,
@@ -202,10 +210,6 @@ def addresses(world: PermissionWorld) -> dict[str, dict[str, Any]]:
         "orchestra:token-revoke": {"key": world.token_key},
         "foundation:audit-entry": {"pk": entry.pk},
         "foundation:event": {"pk": event.pk},
-        "foundation:project": project,
-        "foundation:project-edit": project,
-        "foundation:grant": project,
-        "foundation:revoke": project | {"grant": world.role.pk},
         "foundation:view": view,
         "foundation:view-open": view,
         "foundation:view-edit": view,
@@ -237,7 +241,7 @@ def addresses(world: PermissionWorld) -> dict[str, dict[str, Any]]:
         "api:event-detail": {"pk": event.pk},
         "api:charge-detail": {"pk": world.charge.pk},
         "api:charge-explanation": {"pk": world.charge.pk},
-    }
+    } | project_addresses(project=world.project, role=world.role)
 
 
 def contents(world: PermissionWorld) -> dict[str, dict[str, Any]]:
@@ -246,13 +250,6 @@ def contents(world: PermissionWorld) -> dict[str, dict[str, Any]]:
     key = {"idempotency_key": uuid4().hex}
     sha256, waiting_sha256 = sha_of(world.planned), sha_of(world.waiting)
     decision = {"plan_sha256": waiting_sha256, "decision": "approve", "reason": ""}
-    answering = {
-        "name": project.name,
-        "description": "",
-        "owner": project.owner_id,
-        "deputy": project.deputy_id,
-        "cost_centre": "4712",
-    }
     soon = f"{database_now() + timedelta(days=9):%Y-%m-%dT%H:%M}"
     return {
         "orchestra:request-new": typed(catalogue, name="fresh"),
@@ -271,10 +268,6 @@ def contents(world: PermissionWorld) -> dict[str, dict[str, Any]]:
         "orchestra:step-skip": {"reason": "By hand"},
         "orchestra:step-resolve": {"reason": "By hand", "external_ref": "vm-1"},
         "orchestra:tokens": {"name": "ci", "scopes": ["read"], "expires_at": soon},
-        "foundation:project-new": answering
-        | {"name": "New", "slug": "new", "organisation": project.organisation_id, **key},
-        "foundation:project-edit": answering | {"version": project.version},
-        "foundation:grant": {"user": world.newcomer.pk, "role": "member", **key},
         "foundation:profile": {"display_name": "Me", "time_zone": "UTC", "theme": "auto"},
         "foundation:view-new": {"name": "Mine", "of": "/requests/?state=planned"},
         "foundation:view-edit": {"name": "Still running", "project": project.pk},
@@ -291,4 +284,4 @@ def contents(world: PermissionWorld) -> dict[str, dict[str, Any]]:
         "api:order-cancel": {"reason": "Not needed"},
         "api:order-decide": decision,
         "api:run-steer": {"desired_state": "pause"},
-    }
+    } | project_contents(project=project, newcomer=world.newcomer)

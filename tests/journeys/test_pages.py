@@ -20,8 +20,10 @@ LOOKS = {"orchestra:request": 6, "orchestra:run": 3, "orchestra:application": 2}
 FILES = re.compile(r"\.csv|/log/|[?&]format=|/exports/|/logout/")
 # Reached by a form or a program, or no page of its own.
 NOT_PAGES = {
+    "billing:budget-csv",
     "billing:costs-csv",
     "billing:export",
+    "billing:resource-cost",
     "billing:statement-csv",
     "foundation:become",
     "foundation:login",
