@@ -234,6 +234,35 @@ class Correction(models.Model):
         return f"{self.period} ({self.pk})"
 
 
+def _frozen_with_period(
+    word: str, operation: pgtrigger.Operation, **referencing: str
+) -> pgtrigger.Trigger:
+    """Refuse to touch charges of a closed period: once a statement, as a month has thousands.
+
+    For each row it would be a subtransaction that ends, and each of these walks over all the
+    foreign keys that wait for the commit: quadratic in the charges of a month.
+    """
+    return pgtrigger.Trigger(
+        name=f"frozen_with_period_{word}",
+        level=pgtrigger.Statement,
+        when=pgtrigger.After,
+        operation=operation,
+        referencing=pgtrigger.Referencing(**referencing),
+        func="""
+            IF EXISTS (
+                SELECT 1 FROM changed
+                JOIN billing_billingperiod period ON period.id = changed.period_id
+                WHERE period.state = 'closed'
+            ) THEN
+                RAISE EXCEPTION 'pgtrigger: the period of this charge is closed; '
+                    'write a correction in the open period'
+                    USING ERRCODE = 'check_violation';
+            END IF;
+            RETURN NULL;
+        """,
+    )
+
+
 class Charge(models.Model):
     """One priced line of the ledger (a FOCUS row). Frozen when its period closes."""
 
@@ -289,25 +318,9 @@ class Charge(models.Model):
             models.Index(fields=["project", "charge_start"], name="charge_project_idx"),
         ]
         triggers: ClassVar = [
-            pgtrigger.Trigger(
-                name="frozen_with_period",
-                when=pgtrigger.Before,
-                operation=pgtrigger.Insert | pgtrigger.Update | pgtrigger.Delete,
-                func="""
-                    IF EXISTS (
-                        SELECT 1 FROM billing_billingperiod
-                        WHERE state = 'closed'
-                        AND id = CASE WHEN TG_OP = 'INSERT' THEN NEW.period_id
-                                      ELSE OLD.period_id END
-                    ) THEN
-                        RAISE EXCEPTION 'pgtrigger: the period of this charge is closed; '
-                            'write a correction in the open period'
-                            USING ERRCODE = 'check_violation';
-                    END IF;
-                    IF TG_OP = 'DELETE' THEN RETURN OLD; END IF;
-                    RETURN NEW;
-                """,
-            ),
+            _frozen_with_period("insert", pgtrigger.Insert, new="changed"),
+            _frozen_with_period("update", pgtrigger.Update, old="changed"),
+            _frozen_with_period("delete", pgtrigger.Delete, old="changed"),
         ]
 
     def __str__(self) -> str:
