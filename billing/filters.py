@@ -14,7 +14,7 @@ from billing.models import BillingAccount, BillingPeriod, Charge, Invoice, SkuPr
 from billing.selectors import visible_accounts
 from billing.selectors.statements import charges_of_line
 from inventory.foundation.errors import InvalidInput
-from inventory.foundation.filters import PortalFilterSet
+from inventory.foundation.filters import PortalFilterSet, ProjectFilters
 from inventory.foundation.models import Project
 from inventory.foundation.periods import parse_month
 from inventory.foundation.permissions import Action, projects_where
@@ -179,3 +179,17 @@ class PeriodFilter(PortalFilterSet):
     class Meta:
         model = BillingPeriod
         fields: ClassVar[list[str]] = []
+
+
+class PayerFilter(ProjectFilters):
+    """Filters of who pays for which project."""
+
+    paid = filters.ChoiceFilter(
+        method="by_payer",
+        choices=[("yes", _("Somebody pays")), ("no", _("Nobody pays"))],
+        label=_("Paid"),
+    )
+
+    def by_payer(self, queryset: QuerySet[Project], _name: str, value: str) -> QuerySet[Project]:
+        """Keep the projects that somebody pays for, or those that nobody does."""
+        return queryset.filter(payer__isnull=value == "no")

@@ -324,3 +324,19 @@ def spread(price: SkuPrice) -> tuple[Decimal, Decimal | None, str]:
     if price.sku.base == PriceBase.MONTH:
         return hours, (price.unit_price / hours).quantize(SPREAD), "hour"
     return hours, None, ""
+
+
+class PayerTable(PortalTable):
+    """Projects with the account that pays for them now."""
+
+    caption = _("Who pays")
+    name = LinkColumn(to="foundation:project", verbose_name=_("Project"))
+    organisation = TextColumn(verbose_name=_("Organisation"), hide_narrow=True)
+    cost_centre = TextColumn(verbose_name=_("Cost centre"), hide_narrow=True)
+    payer = TextColumn(verbose_name=_("Paying account"), default=_("nobody"))
+    payer_code = TextColumn(verbose_name=_("Number"), hide_narrow=True)
+    paid_since = WhenColumn(verbose_name=_("Since"))
+    status = BadgeColumn(verbose_name=_("Status"))
+
+    class Meta(PortalTable.Meta):
+        order_by = ("name",)

@@ -3,6 +3,7 @@
 from django.urls import path
 
 from billing import views
+from billing.views import payers
 
 app_name = "billing"
 urlpatterns = [
@@ -16,6 +17,8 @@ urlpatterns = [
     path("statements/<int:pk>/", views.StatementDetail.as_view(), name="statement"),
     path("statements/<int:pk>.csv", views.StatementFile.as_view(), name="statement-csv"),
     path("statements/running/<int:pk>/", views.RunningStatementPage.as_view(), name="running"),
+    path("payers/", payers.Payers.as_view(), name="payers"),
+    path("projects/<int:pk>/payer/", payers.ChoosePayer.as_view(), name="payer"),
     path("prices/", views.Prices.as_view(), name="prices"),
     path("months/", views.Periods.as_view(), name="periods"),
     path("months/<str:month>/", views.MonthDetail.as_view(), name="month"),

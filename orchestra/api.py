@@ -10,10 +10,19 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from inventory.foundation.api import version_of, within_token, write_once
+from inventory.foundation.choices import TransferKind
 from inventory.foundation.clock import database_now
 from inventory.foundation.errors import NotVisible
 from inventory.foundation.models import Project
 from inventory.foundation.permissions import Action, projects_where
+from inventory.foundation.project_endpoints import ProjectEndpoint, TransferEndpoint
+from inventory.foundation.project_serializers import (
+    AnswerInput,
+    CloseInput,
+    ProjectSerializer,
+    TransferSerializer,
+)
+from inventory.foundation.services import accept_transfer
 from inventory.models import Pool
 from inventory.selectors import visible_pools
 from orchestra.filters import OrderFilters, RunFilters
@@ -36,6 +45,7 @@ from orchestra.serializers import (
 )
 from orchestra.services.approvals import decide, submit_order
 from orchestra.services.orders import cancel_order, edit_order, place_order
+from orchestra.services.projects import accept_move, close_project
 from orchestra.services.runs import steer_run
 
 KEY_HEADER = OpenApiParameter(
@@ -236,3 +246,31 @@ class RunEndpoint(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.Gen
             return 200, dict(RunDetailSerializer(steered).data)
 
         return write_once(request, at=at, do=do)
+
+
+class ClosableProjectEndpoint(ProjectEndpoint):
+    """Projects, with what needs to know what one holds: closing it."""
+
+    @extend_schema(request=CloseInput, responses=ProjectSerializer, parameters=[KEY_HEADER])
+    @action(detail=True, methods=["post"])
+    def close(self, request: Request, pk: str) -> Response:  # noqa: ARG002
+        """Close a project that holds nothing; a 409 names in `details` what is in the way."""
+        project, body = self.get_object(), self.read(CloseInput)
+        return self.tagged(
+            self.write(
+                lambda at: close_project(project=project, actor=self.caller, at=at, **body)
+            )
+        )
+
+
+class AcceptableTransferEndpoint(TransferEndpoint):
+    """Hand-overs, with what needs to know what a project holds: taking it over."""
+
+    @extend_schema(request=AnswerInput, responses=TransferSerializer, parameters=[KEY_HEADER])
+    @action(detail=True, methods=["post"])
+    def accept(self, request: Request, pk: str) -> Response:  # noqa: ARG002
+        """Agree to take the project over."""
+        transfer, body = self.get_object(), self.read(AnswerInput)
+        is_move = transfer.kind == TransferKind.ORGANISATION
+        act = accept_move if is_move else accept_transfer
+        return self.write(lambda at: act(transfer=transfer, actor=self.caller, at=at, **body))

@@ -11,8 +11,15 @@ from rest_framework.routers import DefaultRouter
 
 from billing.api import ChargeEndpoint
 from inventory.api import ResourceEndpoint
-from orchestra.api import OrderEndpoint, RunEndpoint
-from orchestra.views import applications, approvals, orders, runs, tokens
+from inventory.foundation.project_endpoints import ProjectRequestEndpoint, RoleEndpoint
+from orchestra.api import (
+    AcceptableTransferEndpoint,
+    ClosableProjectEndpoint,
+    OrderEndpoint,
+    RunEndpoint,
+)
+from inventory.foundation.urls import urlpatterns as cellar
+from orchestra.views import applications, approvals, orders, projects, runs, tokens
 from orchestra.views.catalogue import Catalogue
 from orchestra.views.connections import Connections
 from orchestra.views.health import HealthPage
@@ -51,12 +58,23 @@ pages: list[URLPattern] = [
     path("health/", HealthPage.as_view(), name="health"),
 ]
 
+# Of the cellar's noun Project these pages need to know what a project holds: the cellar cannot.
+project_pages: list[URLPattern] = [
+    path("projects/<int:pk>/", projects.ProjectPage.as_view(), name="project"),
+    path("projects/<int:pk>/close/", projects.CloseProject.as_view(), name="project-close"),
+    path("hand-overs/<int:pk>/answer/", projects.AnswerTransfer.as_view(), name="transfer-answer"),
+]
+
 router = DefaultRouter(use_regex_path=False)
 router.include_root_view = router.include_format_suffixes = False
 router.register("orders", OrderEndpoint, basename="order")
 router.register("runs", RunEndpoint, basename="run")
 router.register("resources", ResourceEndpoint, basename="resource")
 router.register("charges", ChargeEndpoint, basename="charge")
+router.register("projects", ClosableProjectEndpoint, basename="project")
+router.register("project-requests", ProjectRequestEndpoint, basename="project-request")
+router.register("project-transfers", AcceptableTransferEndpoint, basename="project-transfer")
+router.register("roles", RoleEndpoint, basename="role")
 
 # The framework takes its views out of the middleware's demand to sign in: the API itself answers a
 # stranger with 401 as a problem document. The page about it is for browsers.
@@ -70,7 +88,7 @@ api = [
 urlpatterns = [
     path("api/v1/", include((api, "api"))),
     path("", include((pages, "orchestra"))),
-    path("", include("inventory.foundation.urls")),
+    path("", include(([*project_pages, *cellar], "foundation"))),
     path("", include("inventory.urls")),
     path("", include("billing.urls")),
     path("admin/", admin.site.urls),

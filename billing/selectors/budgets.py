@@ -36,6 +36,11 @@ class BudgetState:
     currency: str
     unpriced: tuple[str, ...] = ()
 
+    @property
+    def spoken_for(self) -> Decimal:
+        """Return what the budget has lost: charged, used and promised."""
+        return self.actual + self.committed
+
 
 def budget_state(*, project: Project, at: datetime) -> BudgetState | None:
     """Return the budget that binds the project at the instant, None when there is none.

@@ -82,7 +82,13 @@ def save_account(*, account: BillingAccount, at: datetime, actor: User) -> Billi
 
 
 def assign_account(
-    *, project: Project, account: BillingAccount, from_at: datetime, at: datetime, actor: User
+    *,
+    project: Project,
+    account: BillingAccount,
+    from_at: datetime,
+    at: datetime,
+    actor: User,
+    reason: str = "",
 ) -> ProjectBilling:
     """Let an account pay for the project from an instant on; who paid before pays up to it.
 
@@ -104,6 +110,7 @@ def assign_account(
         )
         if old is not None and old.account_id == account.pk:
             return old
+        before = old.account.code if old else ""
         concerned = {account.pk} | ({old.account_id} if old else set())
         lock_accounts(ids=concerned)
         closed_to = BillingPeriod.objects.filter(
@@ -133,7 +140,11 @@ def assign_account(
             at=at,
             actor=actor,
             project=project,
-            changes={"account": [old.account.code if old else "", account.code]},
+            changes={
+                "account": [before, account.code],
+                "from": [None, from_at.isoformat()],
+            },
+            reason=reason,
         )
     return new
 

@@ -6,16 +6,14 @@ from uuid import uuid4
 from zoneinfo import available_timezones
 
 from django import forms
-from django.db.models import QuerySet
 from django.forms.renderers import DjangoTemplates
 from django.http import QueryDict
 from django.template import loader
 from django.utils.datastructures import MultiValueDict
 from django.utils.translation import gettext_lazy as _
 
-from inventory.foundation.choices import Role, Theme
+from inventory.foundation.choices import Theme
 from inventory.foundation.errors import DomainError
-from inventory.foundation.models import Organisation, User
 
 LONG = 4  # fields from which on a form keeps a draft
 
@@ -102,77 +100,3 @@ class ProfileForm(PortalForm):
         choices=lambda: [(name, name) for name in sorted(available_timezones())],
     )
     theme = forms.ChoiceField(label=_("Colours"), choices=Theme, widget=forms.RadioSelect)
-
-
-class ProjectForm(PortalForm):
-    """What a project is and who answers for it; the people are those of its organisation."""
-
-    name = forms.CharField(label=_("Name"), max_length=120)
-    description = forms.CharField(
-        label=_("What it is for"),
-        max_length=2_000,
-        required=False,
-        widget=forms.Textarea(attrs={"rows": 3}),
-    )
-    owner = forms.ModelChoiceField(
-        User.objects.none(), label=_("Owner"), help_text=_("Answers for the project and its cost.")
-    )
-    deputy = forms.ModelChoiceField(
-        User.objects.none(), label=_("Deputy"), help_text=_("Answers when the owner is away.")
-    )
-    cost_centre = forms.CharField(label=_("Cost centre"), max_length=40)
-    end_date = forms.DateField(
-        label=_("Ends on"),
-        required=False,
-        help_text=_("The first day on which nothing may run any more."),
-        widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d"),
-    )
-
-    def __init__(self, *args: Any, people: QuerySet[User], **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        for name in ("owner", "deputy"):
-            field = self.fields[name]
-            assert isinstance(field, forms.ModelChoiceField)
-            field.queryset = people
-
-
-class EditProjectForm(VersionedFormMixin, ProjectForm):
-    """Change a project."""
-
-
-class NewProjectForm(IdempotentFormMixin, ProjectForm):
-    """Open a project."""
-
-    organisation = forms.ModelChoiceField(Organisation.objects.none(), label=_("Organisation"))
-    slug = forms.SlugField(
-        label=_("Short name"),
-        max_length=60,
-        help_text=_("Small letters, digits and hyphens. It stays as it is."),
-    )
-    field_order = ("organisation", "name", "slug")
-
-    def __init__(self, *args: Any, organisations: QuerySet[Organisation], **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        field = self.fields["organisation"]
-        assert isinstance(field, forms.ModelChoiceField)
-        field.queryset = organisations
-
-
-class GrantForm(IdempotentFormMixin, PortalForm):
-    """Give a person a role in a project."""
-
-    user = forms.ModelChoiceField(User.objects.none(), label=_("Person"))
-    role = forms.ChoiceField(label=_("Role"), choices=Role)
-    expires_at = forms.DateTimeField(
-        label=_("Until"),
-        required=False,
-        help_text=_("Leave it empty for a role without an end."),
-        widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
-    )
-    reason = forms.CharField(label=_("Reason"), max_length=500, required=False)
-
-    def __init__(self, *args: Any, people: QuerySet[User], **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        field = self.fields["user"]
-        assert isinstance(field, forms.ModelChoiceField)
-        field.queryset = people

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from django.db.models import Model, Q, QuerySet
 
-from inventory.foundation.models import AuditEvent, Event, User
+from inventory.foundation.models import AuditEvent, Event, Project, User
 from inventory.foundation.permissions import Action, projects_where
 from orchestra.models import Order
 
@@ -16,6 +16,11 @@ def history_of(subject: Model) -> QuerySet[AuditEvent]:
         .select_related("actor")
         .order_by("pk")
     )
+
+
+def project_history(project: Project) -> QuerySet[AuditEvent]:
+    """Return what happened to the project and to what belongs to it, newest first."""
+    return AuditEvent.objects.filter(project=project).select_related("actor").order_by("-pk")
 
 
 def waiting_since(order: Order) -> datetime | None:

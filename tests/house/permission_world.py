@@ -183,7 +183,6 @@ def addresses(world: PermissionWorld) -> dict[str, dict[str, Any]]:
     """Return what each route's address names, by the route."""
     step = {"pk": world.stuck.run_id, "step": world.stuck.pk}
     order, run = {"pk": world.planned.pk}, {"pk": world.run.pk}
-    project = {"pk": world.project.pk}
     entry = AuditEvent.objects.filter(project=world.project).first()
     event = Event.objects.filter(project=world.project).first()
     assert entry is not None

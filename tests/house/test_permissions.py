@@ -40,10 +40,12 @@ def catalogue(project: Project, finance: User, second_finance: User) -> Catalogu
 
 
 @pytest.fixture
-def world(catalogue: Catalogue, member: User, finance: User, tmp_path: Path) -> PermissionWorld:
+def world(
+    catalogue: Catalogue, member: User, finance: User, approver: User, tmp_path: Path
+) -> PermissionWorld:
     """Return the world in which each route's object exists."""
     return make_permission_world(
-        catalogue=catalogue, member=member, finance=finance, folder=tmp_path
+        catalogue=catalogue, member=member, finance=finance, approver=approver, folder=tmp_path
     )
 
 

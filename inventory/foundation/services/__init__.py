@@ -35,6 +35,7 @@ from inventory.foundation.services.transfers import (
     decline_transfer,
     give_up_move,
     hand_over,
+    require_answerer,
     withdraw_transfer,
 )
 
@@ -66,6 +67,7 @@ __all__ = [
     "reject_project_request",
     "reopen_project",
     "request_project",
+    "require_answerer",
     "revoke_role",
     "update_profile",
     "withdraw_project_request",
