@@ -9,8 +9,16 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from billing.choices import ChargeCategory, InvoiceState, PeriodState
-from billing.models import BillingAccount, BillingPeriod, Charge, Invoice, SkuPrice
+from billing.choices import ChargeCategory, InvoiceState, PeriodState, PreparedState
+from billing.models import (
+    BillingAccount,
+    BillingPeriod,
+    Charge,
+    Correction,
+    Invoice,
+    PriceChange,
+    SkuPrice,
+)
 from billing.selectors import visible_accounts
 from billing.selectors.statements import charges_of_line
 from inventory.foundation.errors import InvalidInput
@@ -78,6 +86,9 @@ class ChargeFilter(PortalFilterSet):
         method="of_line", label=_("Number of the statement line"), min_value=1, max_value=2**63 - 1
     )
     category = filters.ChoiceFilter(choices=ChargeCategory.choices, label=_("Kind of charge"))
+    correction = filters.NumberFilter(
+        "correction_id", label=_("Number of the correction"), min_value=1, max_value=2**63 - 1
+    )
 
     class Meta:
         model = Charge
@@ -193,3 +204,26 @@ class PayerFilter(ProjectFilters):
     def by_payer(self, queryset: QuerySet[Project], _name: str, value: str) -> QuerySet[Project]:
         """Keep the projects that somebody pays for, or those that nobody does."""
         return queryset.filter(payer__isnull=value == "no")
+
+
+class CorrectionFilter(PortalFilterSet):
+    """By account, corrected month and state."""
+
+    search = ("period__account__name", "period__account__code", "reason")
+    month = MonthFilter("period__month", label=_("Corrected month"))
+    state = filters.ChoiceFilter(choices=PreparedState.choices, label=_("State"))
+
+    class Meta:
+        model = Correction
+        fields: ClassVar[list[str]] = []
+
+
+class PriceChangeFilter(PortalFilterSet):
+    """By item and state."""
+
+    search = ("sku__name", "sku__code", "reason")
+    state = filters.ChoiceFilter(choices=PreparedState.choices, label=_("State"))
+
+    class Meta:
+        model = PriceChange
+        fields: ClassVar[list[str]] = []

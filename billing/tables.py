@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _text
 from django.utils.translation import gettext_lazy as _
 
 from billing import pricing
-from billing.choices import InvoiceState, PeriodState, PriceBase
+from billing.choices import InvoiceState, PeriodState, PreparedState, PriceBase, PriceModel
 from billing.models import Charge, Invoice, SkuPrice
 from billing.selectors.costs import CostReport
 from billing.selectors.prices import hours_of
@@ -128,12 +128,17 @@ class PriceTable(PortalTable):
     """The prices in force."""
 
     caption = _("Prices in force")
-    item = TextColumn(accessor="sku__name", verbose_name=_("What"), order_by="sku__name")
+    item = LinkColumn(
+        to="billing:price", accessor="sku__name", verbose_name=_("What"), order_by="sku__name"
+    )
     service = TextColumn(
         accessor="sku__service_name",
         verbose_name=_("Service"),
         order_by="sku__service_name",
         hide_narrow=True,
+    )
+    above = TextColumn(
+        accessor="tier__lower", verbose_name=_("Above"), orderable=False, visible=False
     )
     unit_price = TextColumn(verbose_name=_("Price"))
     per = TextColumn(accessor="sku", verbose_name=_("For"), orderable=False, visible=False)
@@ -153,10 +158,13 @@ class PriceTable(PortalTable):
     def render_unit_price(self, value: Decimal, record: SkuPrice) -> SafeString:
         """Draw the price with all its decimals, at least two, and what it is for."""
         digits = max(2, -int(value.normalize().as_tuple().exponent))
+        what = _text("for %(what)s") % {"what": price_for(record)}
+        if record.sku.model == PriceModel.GRADUATED:
+            what = f"{what}, {tier_text(record)}"
         return format_html(
             '{}<br><span class="soft small">{}</span>',
             money(value, record.book.currency, digits),
-            _text("for %(what)s") % {"what": price_for(record)},
+            what,
         )
 
     def value_unit_price(self, value: Decimal) -> Decimal:
@@ -314,6 +322,21 @@ def price_for(price: SkuPrice) -> str:
     return _text("1 %(unit)s and %(base)s") % {"unit": unit, "base": base}
 
 
+def tier_text(price: SkuPrice) -> str:
+    """Say which quantities a month the tier is for: "above 100 up to 500 Hours"."""
+    lower, upper = price.tier.lower or Decimal(0), price.tier.upper
+    words = {
+        "lower": pricing.plain(lower),
+        "upper": pricing.plain(upper) if upper is not None else "",
+        "unit": price.sku.pricing_unit,
+    }
+    if upper is None:
+        return _text("above %(lower)s %(unit)s a month") % words
+    if not lower:
+        return _text("up to %(upper)s %(unit)s a month") % words
+    return _text("above %(lower)s up to %(upper)s %(unit)s a month") % words
+
+
 def spread(price: SkuPrice) -> tuple[Decimal, Decimal | None, str]:
     """Return the hours of this month in the billing zone, and the price over the other base."""
     zone = price.book.entity.zone
@@ -340,3 +363,67 @@ class PayerTable(PortalTable):
 
     class Meta(PortalTable.Meta):
         order_by = ("name",)
+
+
+class CorrectionTable(PortalTable):
+    """The corrections of closed months."""
+
+    caption = _("Corrections")
+    month = LinkColumn(
+        to="billing:correction",
+        accessor="period__month",
+        verbose_name=_("Corrected month"),
+        order_by="period__month",
+    )
+    account = TextColumn(
+        accessor="period__account",
+        verbose_name=_("Paying account"),
+        order_by="period__account__name",
+    )
+    state = BadgeColumn(choices=PreparedState, verbose_name=_("State"))
+    before = MoneyColumn(
+        verbose_name=_("Billed before"), currency="period__account__currency", hide_narrow=True
+    )
+    after = MoneyColumn(
+        verbose_name=_("Is right"), currency="period__account__currency", hide_narrow=True
+    )
+    difference = MoneyColumn(
+        verbose_name=_("Difference"), currency="period__account__currency", digits=4
+    )
+    into = TextColumn(accessor="into__month", verbose_name=_("Billed in"), order_by="into__month")
+    reason = TextColumn(verbose_name=_("Reason"), hide_narrow=True)
+    prepared_by = TextColumn(verbose_name=_("Prepared by"), orderable=False, hide_narrow=True)
+    released_by = TextColumn(verbose_name=_("Released by"), orderable=False, hide_narrow=True)
+
+    class Meta(PortalTable.Meta):
+        order_by = ("-month",)
+
+    def value_month(self, value: Any) -> str:
+        """Write the month as files do."""
+        return f"{value:%Y-%m}"
+
+    def render_into(self, value: Any) -> str:
+        """Write the month."""
+        return f"{value:%Y-%m}"
+
+
+class PriceChangeTable(PortalTable):
+    """The changes of prices: those that wait first."""
+
+    caption = _("Changes of prices")
+    item = LinkColumn(
+        to="billing:price-change",
+        accessor="sku__name",
+        verbose_name=_("What"),
+        order_by="sku__name",
+    )
+    state = BadgeColumn(choices=PreparedState, verbose_name=_("State"))
+    from_at = WhenColumn(verbose_name=_("Holds from"))
+    until = WhenColumn(verbose_name=_("Up to"), hide_narrow=True)
+    account = TextColumn(verbose_name=_("Only for"), order_by="account__name", hide_narrow=True)
+    reason = TextColumn(verbose_name=_("Reason"), hide_narrow=True)
+    prepared_by = TextColumn(verbose_name=_("Prepared by"), orderable=False, hide_narrow=True)
+    released_by = TextColumn(verbose_name=_("Released by"), orderable=False, hide_narrow=True)
+
+    class Meta(PortalTable.Meta):
+        order_by = ("state", "-from_at")

@@ -3,7 +3,7 @@
 from django.urls import path
 
 from billing import views
-from billing.views import payers
+from billing.views import corrections, payers, price_changes
 
 app_name = "billing"
 urlpatterns = [
@@ -20,6 +20,17 @@ urlpatterns = [
     path("payers/", payers.Payers.as_view(), name="payers"),
     path("projects/<int:pk>/payer/", payers.ChoosePayer.as_view(), name="payer"),
     path("prices/", views.Prices.as_view(), name="prices"),
+    path("prices/<int:pk>/", price_changes.PricePage.as_view(), name="price"),
+    path("prices/<int:pk>/change/", price_changes.ChangePrice.as_view(), name="price-new"),
+    path("price-changes/", price_changes.PriceChanges.as_view(), name="price-changes"),
+    path(
+        "price-changes/<int:pk>/",
+        price_changes.PriceChangePage.as_view(),
+        name="price-change",
+    ),
+    path("corrections/", corrections.Corrections.as_view(), name="corrections"),
+    path("corrections/<int:pk>/", corrections.CorrectionPage.as_view(), name="correction"),
+    path("months/<int:pk>/correct/", corrections.CorrectMonth.as_view(), name="correction-new"),
     path("months/", views.Periods.as_view(), name="periods"),
     path("months/<str:month>/", views.MonthDetail.as_view(), name="month"),
     path("months/<int:pk>/close/", views.ClosePeriod.as_view(), name="close"),

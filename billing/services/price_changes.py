@@ -82,7 +82,7 @@ def prepare_price_change(
                     "unit_price": pricing.plain(tier.unit_price),
                     "flat_fee": pricing.plain(tier.flat_fee),
                 }
-                for tier in tiers
+                for tier in sorted(tiers, key=lambda tier: tier.lower)
             ],
             reason=reason,
             corrects=corrects,

@@ -18,6 +18,9 @@ from inventory.foundation.tables import PortalTable
 from inventory.selectors import visible_resources
 
 
+CORRECTIONS_SHOWN = 20
+
+
 class Charges(ListPage):
     """The charges that a person may see, with their exact number and sum."""
 
@@ -52,7 +55,12 @@ class ChargeDetail(DetailPage):
     def rows(self) -> QuerySet[Charge]:
         """Return the visible charges with what explains them."""
         return visible_charges(self.viewer).select_related(
-            "account__entity", "sku__meter", "sku_price__book", "resource", "invoice"
+            "account__entity",
+            "sku__meter",
+            "sku_price__book",
+            "resource",
+            "invoice",
+            "correction__period",
         )
 
     def context(self) -> dict[str, Any]:
@@ -65,6 +73,10 @@ class ChargeDetail(DetailPage):
             "base_hours": found.base_seconds / 3600,
             "is_hourly": charge.sku.base == PriceBase.HOUR,
             "is_monthly": charge.sku.base == PriceBase.MONTH,
+            "tier": charge.labels.get("tier"),
+            "corrections": visible_charges(self.viewer)
+            .filter(correction_of=charge)
+            .order_by("pk")[:CORRECTIONS_SHOWN],
             "mode": AccountMode(charge.account.mode).label,
             "sees_resource": visible_resources(self.viewer)
             .filter(pk=charge.resource_id or 0)
@@ -77,6 +89,7 @@ class ChargeDetail(DetailPage):
                 project_name=charge.labels.get("project", ""),
                 sku_name=charge.labels.get("sku_name", ""),
                 unit=charge.pricing_unit,
+                corrects_month=charge.correction.period.month if charge.correction else None,
             ).first()
             if charge.invoice
             else None,
