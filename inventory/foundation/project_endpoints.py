@@ -71,6 +71,8 @@ class WritingEndpoint[M: Model](
 ):
     """What these endpoints share: read the body, act once, tell the row as it is then."""
 
+    model: type[M]
+
     def visible(self, user: User) -> QuerySet[M]:
         """Return the rows that the person may see, in the order of the list."""
         raise NotImplementedError
@@ -78,7 +80,7 @@ class WritingEndpoint[M: Model](
     def get_queryset(self) -> QuerySet[M]:
         """Return the visible rows, within the token's project."""
         if getattr(self, "swagger_fake_view", False):
-            return self.queryset  # type: ignore[return-value]
+            return self.model._default_manager.none()
         rows = self.visible(self.caller)
         if self.token_project is None:
             return rows
@@ -115,7 +117,7 @@ class WritingEndpoint[M: Model](
     def told(self, pk: int) -> dict[str, Any]:
         """Return a row as it is told, read anew."""
         assert self.serializer_class is not None
-        found = self.queryset.model._default_manager.filter(pk=pk).first()  # type: ignore[union-attr]
+        found = self.model._default_manager.filter(pk=pk).first()
         row = self.visible(self.caller).filter(pk=pk).first() or found
         return dict(self.serializer_class(row).data)
 
@@ -138,6 +140,7 @@ class WritingEndpoint[M: Model](
 class ProjectEndpoint(WritingEndpoint[Project]):
     """Projects: list, open, change, open again. Closed ones are in the list by `?archive=with`."""
 
+    model = Project
     queryset = Project.objects.none()
     serializer_class = shapes.ProjectSerializer
     filterset_class = ProjectFilters
@@ -223,6 +226,7 @@ class ProjectEndpoint(WritingEndpoint[Project]):
 class ProjectRequestEndpoint(WritingEndpoint[ProjectRequest]):
     """Requests for projects: ask, approve, reject, withdraw."""
 
+    model = ProjectRequest
     queryset = ProjectRequest.objects.none()
     serializer_class = shapes.ProjectRequestSerializer
     filterset_class = ProjectRequestFilters
@@ -295,6 +299,7 @@ class ProjectRequestEndpoint(WritingEndpoint[ProjectRequest]):
 class TransferEndpoint(WritingEndpoint[ProjectTransfer]):
     """Hand-overs: ask, decline, withdraw."""
 
+    model = ProjectTransfer
     queryset = ProjectTransfer.objects.none()
     serializer_class = shapes.TransferSerializer
     filterset_class = TransferFilters
@@ -350,6 +355,7 @@ class TransferEndpoint(WritingEndpoint[ProjectTransfer]):
 class RoleEndpoint(WritingEndpoint[RoleGrant]):
     """Roles: give, change, take away. `?standing=ended` are those that have run out."""
 
+    model = RoleGrant
     queryset = RoleGrant.objects.none()
     serializer_class = shapes.RoleSerializer
     filterset_class = RoleFilters
@@ -387,7 +393,8 @@ class RoleEndpoint(WritingEndpoint[RoleGrant]):
         )
 
     @extend_schema(request=shapes.WhyInput, responses={204: None}, parameters=[KEY_HEADER])
-    def destroy(self, request: Request, pk: str) -> Response:  # noqa: ARG002
+    @action(detail=True, methods=["post"])
+    def revoke(self, request: Request, pk: str) -> Response:  # noqa: ARG002
         """Take it away, and say why."""
         grant, body = self.get_object(), self.read(shapes.WhyInput)
         return self.write(

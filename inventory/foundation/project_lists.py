@@ -37,7 +37,7 @@ class RoleFilters(PortalFilterSet):
         self, queryset: QuerySet[RoleGrant], _name: str, value: str
     ) -> QuerySet[RoleGrant]:
         """Keep what is held now, or what has run out."""
-        return queryset.filter(has_ended=value == "ended")
+        return queryset.filter(has_ended=value == "ended")  # type: ignore[misc]
 
     def by_principal(
         self, queryset: QuerySet[RoleGrant], _name: str, value: str

@@ -30,10 +30,8 @@ from inventory.foundation.permissions import (
 )
 
 ROLE_PARTS = ("user", "group", "granted_by", "organisation", "project__organisation")
-ROLE_WORDS = {
-    "has_ended": Case(When(expires_at__lte=Now(), then=True), default=False),
-    "principal": Coalesce(NullIf("user__display_name", Value("")), "user__username", "group__name"),
-}
+HAS_ENDED = Case(When(expires_at__lte=Now(), then=True), default=False)
+PRINCIPAL = Coalesce(NullIf("user__display_name", Value("")), "user__username", "group__name")
 
 
 def ancestry(*organisation_ids: int) -> list[int]:
@@ -210,7 +208,7 @@ def all_grants_of(project: Project) -> QuerySet[RoleGrant]:
             Q(project=project) | Q(organisation_id__in=ancestry(project.organisation_id))
         )
         .select_related(*ROLE_PARTS)
-        .annotate(**ROLE_WORDS)
+        .annotate(has_ended=HAS_ENDED, principal=PRINCIPAL)
         .order_by("has_ended", "principal", "pk")
     )
 
@@ -228,7 +226,7 @@ def visible_roles(user: User) -> QuerySet[RoleGrant]:
     return (
         RoleGrant.objects.filter(Q(project__in=projects) | Q(organisation_id__in=above))
         .select_related(*ROLE_PARTS)
-        .annotate(**ROLE_WORDS)
+        .annotate(has_ended=HAS_ENDED, principal=PRINCIPAL)
     )
 
 

@@ -236,7 +236,8 @@ api:role-list                   GET    401  200  200  200  200  200  200  200  2
 api:role-list                   POST   401  404  403  201  403  403  403  403  404
 api:role-detail                 GET    401  404  200  200  200  200  200  200  404
 api:role-detail                 PATCH  401  404  403  200  403  403  403  403  404
-api:role-detail                 DELETE 401  404  403  204  403  403  403  403  404
+api:role-revoke                 GET    401  405  405  405  405  405  405  405  405
+api:role-revoke                 POST   401  404  403  204  403  403  403  403  404
 api:run-list                    GET    401  200  200  200  200  200  200  200  200
 api:run-detail                  GET    401  404  200  200  200  200  200  200  404
 api:run-log                     GET    401  404  200  200  200  200  200  200  404

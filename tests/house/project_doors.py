@@ -53,6 +53,7 @@ def project_addresses(*, project: Project, role: RoleGrant) -> dict[str, dict[st
         "foundation:role-change": held,
         "foundation:revoke": held,
         "api:role-detail": held,
+        "api:role-revoke": held,
     }
     for name in ("detail", "close", "reopen"):
         named[f"api:project-{name}"] = its
@@ -127,4 +128,5 @@ def project_contents(*, project: Project, newcomer: User) -> dict[str, dict[str,
             "role": "member",
         },
         "api:role-detail": {"role": "auditor", "reason": "Moved"},
+        "api:role-revoke": {"reason": "Left"},
     }
