@@ -87,9 +87,9 @@ def overcommit_finding(*, rows: Sequence[PoolCapacity]) -> str:
         "held": number_format(held, use_l10n=True),
     }
     if held > 100:
-        said = _("%(kind)s is sold %(times)s times; %(held)s %% of what is built in is held.")
+        said = _("%(kind)s: sold %(times)s times over; %(held)s %% of what is built in is held.")
     else:
-        said = _("%(kind)s may be sold %(times)s times; %(held)s %% of what is built in is held.")
+        said = _("%(kind)s: may be sold %(times)s times; %(held)s %% of what is built in is held.")
     return said % names
 
 
@@ -129,7 +129,7 @@ def use_finding(*, history: PoolHistory) -> str:
 def hosts_figure(
     *, history: PoolHistory, starts: Sequence[date], every: Every, at: datetime
 ) -> Figure:
-    """Return the heat map of the fullest hosts: the darker, the fuller."""
+    """Return the heat map of the fullest hosts: the stronger the colour, the fuller."""
     return Figure(
         id="hosts",
         caption=hosts_finding(history=history),
