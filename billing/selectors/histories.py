@@ -6,13 +6,15 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
-from django.db.models import Max, Min, Q, QuerySet
+from django.db.models import F, Max, Min, Q, QuerySet
 
-from billing.models import Budget, Charge
+from billing.models import Budget, Charge, ProjectBilling
+from billing.selectors.accounts import account_of
 from billing.selectors.charges import CostRow, Every, costs_by
 from billing.selectors.costs import billing_zone
-from inventory.foundation.models import Project
+from inventory.foundation.models import Project, User
 from inventory.foundation.periods import day_start, next_month, previous_month, zone_named
+from inventory.foundation.permissions import Action, projects_where
 
 DAYS_AT_MOST = 62  # a shorter life is drawn day by day
 MONTHS = 12
@@ -144,17 +146,28 @@ class BudgetCourse:
 
 
 def current_budgets(*, project: Project, at: datetime) -> list[Budget]:
-    """Return the project's own budgets whose days the instant lies in (of the issuer's zone)."""
-    budgets = Budget.objects.filter(project=project, is_current=True).select_related(
-        "account__entity"
-    )
-    return [
-        one
-        for one in budgets.order_by("during", "pk")
-        if one.during.lower
-        <= at.astimezone(zone_named(one.account.entity.zone)).date()
-        < one.during.upper
-    ]
+    """Return the budgets that bind the project at the instant, its own before its account's."""
+    account = account_of(project=project, at=at)
+    if account is None:
+        return []
+    today = at.astimezone(zone_named(account.entity.zone)).date()
+    budgets = Budget.objects.filter(
+        Q(project=project) | Q(project=None),
+        account=account,
+        is_current=True,
+        during__contains=today,
+    ).select_related("account__entity")
+    return list(budgets.order_by(F("project").asc(nulls_last=True), "pk"))
+
+
+def budgets_shown(*, user: User, at: datetime) -> QuerySet[Budget]:
+    """Return the current budgets that bind a project whose costs the person may see."""
+    projects = projects_where(user, Action.COST_VIEW)
+    paying = ProjectBilling.objects.filter(project__in=projects, during__contains=at)
+    return Budget.objects.filter(
+        Q(project__in=projects) | Q(project=None, account__in=paying.values("account_id")),
+        is_current=True,
+    ).select_related("account__entity")
 
 
 def budget_course(*, budget: Budget, at: datetime) -> BudgetCourse:

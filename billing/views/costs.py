@@ -12,11 +12,12 @@ from billing.charts import budget_figure, cost_figure, history_figure, year_figu
 from billing.choices import AccountMode
 from billing.filters import GROUPINGS, CostFilter
 from billing.models import Budget, Charge
-from billing.selectors import visible_charges
+from billing.selectors import visible_accounts, visible_charges
 from billing.selectors.costs import CostReport, billing_zone, cost_report
 from billing.selectors.histories import (
     budget_by_month,
     budget_course,
+    budgets_shown,
     cost_history,
     year_of_costs,
 )
@@ -116,7 +117,7 @@ class Costs(CostPage):
         return year_figure(history=history, budget=allowed, what_for=str(word))
 
     def budgets(self, filters: CostFilter) -> QuerySet[Budget]:
-        """Return the budgets for what is shown: of the project, of the account, or of each project.
+        """Return the budgets for what is shown: of the project, of the account, or of all accounts.
 
         None where only a part of a budget's costs is shown.
         """
@@ -127,6 +128,9 @@ class Costs(CostPage):
             return Budget.objects.filter(project=asked["project"])
         if asked["account"]:
             return Budget.objects.filter(account=asked["account"], project=None)
+        accounts = visible_accounts(self.viewer)
+        if accounts.exists():
+            return Budget.objects.filter(account__in=accounts.values("pk"), project=None)
         return Budget.objects.filter(project__in=projects_where(self.viewer, Action.COST_VIEW))
 
     def form_names(self, filters: CostFilter) -> dict[str, Any]:
@@ -202,14 +206,13 @@ class ResourceCostFile(PortalPage):
 
 
 class BudgetFile(PortalPage):
-    """The file of the figure of a project's budget: what was left at the start of each day."""
+    """The file of the figure of a budget: what was left at the start of each day."""
 
     http_method_names = ["get", "head", "options"]
     action = Action.COST_VIEW
 
     def get(self, _request: HttpRequest, pk: int) -> StreamingHttpResponse:
         """Answer with the file."""
-        projects = projects_where(self.viewer, Action.COST_VIEW)
-        budgets = Budget.objects.filter(project__in=projects, is_current=True)
-        budget = find(budgets.select_related("account__entity"), pk=pk)
-        return figure_file(budget_figure(course=budget_course(budget=budget, at=database_now())))
+        at = database_now()
+        budget = find(budgets_shown(user=self.viewer, at=at), pk=pk)
+        return figure_file(budget_figure(course=budget_course(budget=budget, at=at)))
