@@ -67,7 +67,7 @@ def cost_history(*, charges: QuerySet[Charge], by: str, at: datetime) -> CostHis
     first, last = bounds["first"].astimezone(zone).date(), at.astimezone(zone).date()
     inside = charges.filter(currency=bounds["currency"])
     if (last - first).days > DAYS_AT_MOST:
-        return _monthly(inside, by, last.replace(day=1), bounds)
+        return _monthly(inside, by, last.replace(day=1), bounds, since=first.replace(day=1))
     days = max((last - first).days, 0) + 1
     return CostHistory(
         every="day",
@@ -86,10 +86,14 @@ def year_of_costs(*, charges: QuerySet[Charge], by: str, last: date, currency: s
 
 
 def _monthly(
-    charges: QuerySet[Charge], by: str, last: date, bounds: dict[str, object]
+    charges: QuerySet[Charge],
+    by: str,
+    last: date,
+    bounds: dict[str, object],
+    since: date = date.min,
 ) -> CostHistory:
     months = [last]
-    while len(months) < MONTHS:
+    while len(months) < MONTHS and months[-1] > since:
         months.append(previous_month(months[-1]))
     months.reverse()
     inside = charges.filter(period__month__gte=months[0], period__month__lte=last)
