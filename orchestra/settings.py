@@ -185,6 +185,7 @@ CELERY_BEAT_SCHEDULE = {
     for task, seconds in (
         ("orchestra.sweep", 5.0),
         ("orchestra.retire_ended", 60.0),
+        ("orchestra.carry_out_moves", 60.0),
         ("orchestra.send_mails", 60.0),
         ("orchestra.warn_of_ends", 300.0),
         ("orchestra.expire_orders", 300.0),

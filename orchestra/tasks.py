@@ -10,7 +10,7 @@ from inventory.foundation.choices import Via
 from inventory.foundation.clock import database_now
 from inventory.foundation.trail import Trail, on_trail
 from orchestra import bell, deliveries, engine
-from orchestra.services import deployments, leases, orders
+from orchestra.services import deployments, leases, orders, projects
 
 Sender = object
 
@@ -57,6 +57,13 @@ def warn_of_ends() -> int:
 def send_mails() -> int:
     """Send the e-mails that wait."""
     return deliveries.send_mails(at=database_now())
+
+
+@shared_task(name="orchestra.carry_out_moves")
+def carry_out_moves() -> int:
+    """Let projects belong to another organisation from the instant that was agreed."""
+    with on_trail(Trail(via=Via.LOOP, label="moves")):
+        return projects.carry_out_moves(at=database_now())
 
 
 @worker_ready.connect

@@ -20,6 +20,8 @@ from inventory.foundation.models import (
     Membership,
     Organisation,
     Project,
+    ProjectRequest,
+    ProjectTransfer,
     RoleGrant,
     SavedView,
     Slot,
@@ -187,7 +189,7 @@ class MembershipAdmin(ServiceAdmin):
 class RoleGrantAdmin(ServiceAdmin):
     """Roles in a project or an organisation: `grant_role` and `revoke_role` write them."""
 
-    fields = ("user", "role", "project", "organisation", "expires_at")
+    fields = ("user", "group", "role", "project", "organisation", "expires_at")
     list_display = ("user", "group", "role", "scope", "organisation", "project", "expires_at")
     list_filter = ("role", "scope", "organisation")
     search_fields = ("user__username", "user__display_name", "project__name")
@@ -214,6 +216,28 @@ class RoleGrantAdmin(ServiceAdmin):
         """Take each of the ticked roles away."""
         for grant in queryset:
             self.delete_model(request, grant)
+
+
+@admin.register(ProjectRequest)
+class ProjectRequestAdmin(ReadOnlyAdmin):
+    """Requests for projects: they are decided on the portal's pages and by the API."""
+
+    list_display = ("name", "organisation", "requester", "state", "decided_by", "created_at")
+    list_filter = ("state", "organisation")
+    search_fields = ("name", "slug", "cost_centre", "requester__username")
+    list_select_related = ("organisation", "requester", "decided_by")
+    ordering = ("-pk",)
+
+
+@admin.register(ProjectTransfer)
+class ProjectTransferAdmin(ReadOnlyAdmin):
+    """Hand-overs of projects: they are answered on the portal's pages and by the API."""
+
+    list_display = ("project", "kind", "user", "organisation", "state", "effective_at")
+    list_filter = ("kind", "state")
+    search_fields = ("project__name", "user__username", "organisation__name")
+    list_select_related = ("project", "user", "organisation")
+    ordering = ("-pk",)
 
 
 @admin.register(AuditEvent)

@@ -61,6 +61,7 @@ NAVIGATION: tuple[tuple[Any, tuple[Entry, ...]], ...] = (
         (
             Entry(_("Costs"), "billing:costs", "chart", Action.COST_VIEW),
             Entry(_("Statements"), "billing:statements", "file", Action.STATEMENT_VIEW),
+            Entry(_("Who pays"), "billing:payers", "coins", Action.COST_VIEW),
             Entry(_("Prices"), "billing:prices", "tag"),
             Entry(_("Months"), "billing:periods", "calendar", Action.MONEY_MANAGE),
         ),
@@ -69,6 +70,7 @@ NAVIGATION: tuple[tuple[Any, tuple[Entry, ...]], ...] = (
         _("Organisation"),
         (
             Entry(_("Projects"), "foundation:projects", "folder"),
+            Entry(_("Project requests"), "foundation:project-requests", "inbox"),
             Entry(_("People"), "foundation:people", "people", Action.PEOPLE_VIEW),
             Entry(_("Audit"), "foundation:audit", "shield", Action.AUDIT_VIEW),
             Entry(_("Events"), "foundation:events", "clock", Action.AUDIT_VIEW),
