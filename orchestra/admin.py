@@ -27,6 +27,9 @@ from orchestra.models import (
     DeploymentResource,
     Effect,
     Freeze,
+    LeaseDefaults,
+    LeaseWarning,
+    Notification,
     Offering,
     OfferingVersion,
     Order,
@@ -549,3 +552,47 @@ class ApiTokenAdmin(ReadOnlyAdmin):
             queryset.select_related("user", "project"),
             lambda token: revoke_token(token=token, actor=request.user, at=at),
         )
+
+
+# --- terms and notices -------------------------------------------------------------------------
+
+
+@admin.register(LeaseDefaults)
+class LeaseDefaultsAdmin(ReadOnlyAdmin):
+    """Which terms held when; the portal's page Defaults changes them."""
+
+    list_display = (
+        "organisation",
+        "number",
+        "lease_days",
+        "confirm_months",
+        "warning_days",
+        "stop_first",
+        "set_by",
+        "set_at",
+    )
+    list_filter = ("organisation",)
+    list_select_related = ("organisation", "set_by")
+    ordering = ("-pk",)
+
+
+@admin.register(LeaseWarning)
+class LeaseWarningAdmin(ReadOnlyAdmin):
+    """Which warnings were given."""
+
+    list_display = ("deployment", "kind", "due_at", "days", "warned_at")
+    list_filter = ("kind",)
+    list_select_related = ("deployment",)
+    search_fields = ("deployment__name",)
+    ordering = ("-pk",)
+
+
+@admin.register(Notification)
+class NotificationAdmin(ReadOnlyAdmin):
+    """What people were told, and what became of the e-mails."""
+
+    list_display = ("user", "kind", "text", "created_at", "read_at", "mail_state", "mailed_at")
+    list_filter = ("kind", "mail_state")
+    list_select_related = ("user",)
+    search_fields = ("text", "user__username")
+    ordering = ("-pk",)

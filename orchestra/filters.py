@@ -6,9 +6,20 @@ import django_filters
 from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
+from inventory.foundation.clock import database_now
 from inventory.foundation.filters import PortalFilterSet, ProjectChoice
-from orchestra.choices import DeploymentState, Environment, OrderKind, OrderState, RunState
-from orchestra.models import Deployment, Order, Run
+from orchestra.choices import (
+    DeploymentState,
+    Environment,
+    NoticeKind,
+    OrderKind,
+    OrderState,
+    RunState,
+)
+from orchestra.models import Deployment, Notification, Order, Run
+from orchestra.selectors.leases import ending_soon, overdue
+
+SOON_DAYS = 30  # what the lists and the start page call soon
 
 
 class NumberedFilterSet(PortalFilterSet):
@@ -64,9 +75,37 @@ class DeploymentFilters(PortalFilterSet):
     state = django_filters.MultipleChoiceFilter(choices=DeploymentState, label=_("State"))
     project = ProjectChoice()
     environment = django_filters.ChoiceFilter(choices=Environment, label=_("Environment"))
+    term = django_filters.ChoiceFilter(
+        method="of_term",
+        label=_("Term"),
+        choices=[
+            ("soon", _("Ends soon or to confirm")),
+            ("overdue", _("Not confirmed in time")),
+        ],
+    )
 
     class Meta:
         model = Deployment
+        fields: ClassVar[list[str]] = []
+
+    def of_term(self, queryset: QuerySet[Deployment], _name: str, value: str) -> Any:
+        """Keep what ends or is to be confirmed within 30 days, or was not confirmed in time."""
+        at = database_now()
+        if value == "overdue":
+            return overdue(queryset, at=at)
+        return ending_soon(queryset, at=at, days=SOON_DAYS)
+
+
+class NoticeFilters(PortalFilterSet):
+    """Filters of a person's notices."""
+
+    search = ("text", "project__name")
+    unread = django_filters.BooleanFilter("read_at", "isnull", label=_("Not read yet"))
+    kind = django_filters.MultipleChoiceFilter(choices=NoticeKind, label=_("About"))
+    project = ProjectChoice()
+
+    class Meta:
+        model = Notification
         fields: ClassVar[list[str]] = []
 
 

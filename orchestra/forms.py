@@ -14,11 +14,13 @@ from django.utils import timezone
 from django.utils.html import escape
 from django.utils.translation import gettext_lazy as _
 
+from billing.choices import AccountMode
 from inventory.foundation.errors import DomainError
 from inventory.foundation.forms import IdempotentFormMixin, PortalForm
 from inventory.foundation.models import Project, short_name
 from orchestra.choices import Environment, TokenScope
 from orchestra.models import OfferingVersion, Order
+from orchestra.policies import AUTO_APPROVE
 
 CHOICE = "parameters."
 EARLIEST, LATEST = 2000, 2100  # years outside it are slips of the finger
@@ -279,3 +281,120 @@ class TokenForm(PortalForm):
         project = cast("forms.ModelChoiceField[Project]", self.fields["project"])
         project.queryset = projects
         self.fields["expires_at"].initial = now + timedelta(days=90)
+
+
+class DefaultsForm(IdempotentFormMixin, PortalForm):
+    """Values that an organisation sets for itself; an empty one is that of the place above."""
+
+    version = forms.IntegerField(min_value=0, widget=forms.HiddenInput)
+    reason = forms.CharField(label=_("Reason"), max_length=500, required=False)
+
+    def __init__(self, *args: Any, above: Mapping[str, str], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name, text in above.items():
+            field = self.fields[name]
+            field.required = False
+            field.help_text = f"{field.help_text} {text}".strip()
+            if isinstance(field, forms.ChoiceField):
+                field.choices = [("", text), *field.choices]
+                field.help_text = ""
+        self.order_fields([*above, "reason"])
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """Return what the service takes; empty is None."""
+        own = self.cleaned_data.items()
+        skipped = {"version", "reason", "idempotency_key"}
+        return {
+            name: None if value in ("", []) else value for name, value in own if name not in skipped
+        }
+
+
+class LeaseDefaultsForm(DefaultsForm):
+    """How long applications last."""
+
+    lease_days = forms.IntegerField(
+        label=_("Test and development end after"), min_value=1, max_value=3650, help_text=_("Days.")
+    )
+    confirm_months = forms.IntegerField(
+        label=_("What has no end is confirmed every"),
+        min_value=1,
+        max_value=60,
+        help_text=_("Months."),
+    )
+    warning_days = forms.CharField(
+        label=_("Warnings before"),
+        max_length=60,
+        help_text=_("Days, with commas between them, for example 30, 7, 1."),
+    )
+    stop_first = forms.ChoiceField(
+        label=_("Stop before deleting"),
+        choices=[("yes", _("Yes: nothing is deleted without a stop first")), ("no", _("No"))],
+    )
+
+    def clean_warning_days(self) -> list[int]:
+        """Return the days as numbers."""
+        words = self.cleaned_data["warning_days"].replace(",", " ").split()
+        if not all(word.isascii() and word.isdecimal() and len(word) < 5 for word in words):
+            raise forms.ValidationError(_("Write whole days, for example 30, 7, 1."))
+        return [int(word) for word in words]
+
+    def clean_stop_first(self) -> bool | str:
+        """Return yes or no as such."""
+        return {"yes": True, "no": False}.get(self.cleaned_data["stop_first"], "")
+
+
+class CapacityDefaultsForm(DefaultsForm):
+    """How far new capacity is over-committed."""
+
+    cpu_ratio = forms.DecimalField(
+        label=_("Over-commit ratio of vCPU"),
+        max_digits=10,
+        decimal_places=4,
+        help_text=_("4 lets four times the processors be allocated."),
+    )
+    memory_ratio = forms.DecimalField(
+        label=_("Over-commit ratio of memory"),
+        max_digits=10,
+        decimal_places=4,
+        help_text=_("1 lets each byte be allocated once."),
+    )
+
+
+class AccountDefaultsForm(DefaultsForm):
+    """What new paying accounts start as."""
+
+    mode = forms.ChoiceField(label=_("New paying accounts start as"), choices=AccountMode)
+
+
+class RuleForm(IdempotentFormMixin, PortalForm):
+    """What is approved without a person."""
+
+    max_monthly_cost = forms.DecimalField(
+        label=_("At most a month"), min_value=0, max_digits=14, decimal_places=2
+    )
+    currency = forms.RegexField(
+        r"^[A-Z]{3}\Z",
+        label=_("Currency"),
+        initial="EUR",
+        error_messages={"invalid": _("Write a three-letter code such as EUR.")},
+    )
+    max_days = forms.IntegerField(
+        label=_("At most for"), min_value=1, max_value=3650, help_text=_("Days.")
+    )
+    within_budget = forms.BooleanField(
+        label=_("Only what the project's budget still carries"), required=False
+    )
+    version = forms.IntegerField(min_value=0, widget=forms.HiddenInput)
+
+    @property
+    def rule(self) -> dict[str, Any]:
+        """Return the rule's document."""
+        data = self.cleaned_data
+        return {
+            "kind": AUTO_APPROVE,
+            "max_monthly_cost": f"{data['max_monthly_cost']:.2f}",
+            "currency": data["currency"],
+            "max_days": data["max_days"],
+            "within_budget": data["within_budget"],
+        }

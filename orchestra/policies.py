@@ -28,6 +28,15 @@ RULE_KEYS = {
     "max_total_days",
 }
 
+# What a place starts from that has no rule yet: cheap, short and within budget.
+FIRST_RULE: Mapping[str, Any] = {
+    "kind": AUTO_APPROVE,
+    "max_monthly_cost": "250.00",
+    "currency": "EUR",
+    "max_days": 90,
+    "within_budget": True,
+}
+
 
 class Outcome(StrEnum):
     """What a rule says of a case."""

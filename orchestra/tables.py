@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.middleware.csrf import get_token
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -16,6 +17,7 @@ from inventory.foundation.tables import (
     TextColumn,
     WhenColumn,
 )
+from inventory.foundation.templatetags.portal import when
 from orchestra.choices import DeploymentState, Environment, OrderKind, OrderState, RunState
 from orchestra.models import Order
 
@@ -122,6 +124,56 @@ class DeploymentTable(PortalTable):
 
     class Meta(PortalTable.Meta):
         order_by = ("name",)
+
+
+class ReadColumn(TextColumn):
+    """When a notice was read; for one that was not, the button that says so."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, empty_values=(), **kwargs)
+
+    def render(self, record: Any, table: Any) -> SafeString:
+        """Draw it."""
+        if record.read_at is not None:
+            return when(record.read_at, "ago")
+        return format_html(
+            '<form method="post" action="{}"><input type="hidden" name="csrfmiddlewaretoken"'
+            ' value="{}"><button class="btn btn-sm" type="submit">{}'
+            '<span class="visually-hidden">: {}</span></button></form>',
+            reverse("orchestra:notice-read", args=[record.pk]),
+            get_token(table.request),
+            _("Mark as read"),
+            record.text,
+        )
+
+    def value(self, **kwargs: Any) -> Any:
+        """Return the time for the CSV file."""
+        return kwargs["record"].read_at
+
+
+class NoticeLinkColumn(TextColumn):
+    """A notice's text, leading to what it is about."""
+
+    def render(self, value: Any, record: Any) -> SafeString | str:
+        """Draw it."""
+        if not record.link:
+            return str(value)
+        return format_html('<a class="row-link" href="{}">{}</a>', record.link, value)
+
+
+class NoticeTable(PortalTable):
+    """What a person was told, newest first."""
+
+    caption = _("Notices")
+    text = NoticeLinkColumn(verbose_name=_("Notice"), orderable=False)
+    kind = BadgeColumn(verbose_name=_("About"), hide_narrow=True)
+    project = TextColumn(accessor="project__name", verbose_name=_("Project"), hide_narrow=True)
+    created_at = WhenColumn(verbose_name=_("Told"), style="ago")
+    mail_state = BadgeColumn(verbose_name=_("E-mail"), hide_narrow=True)
+    read_at = ReadColumn(verbose_name=_("Read"))
+
+    class Meta(PortalTable.Meta):
+        order_by = ("-created_at",)
 
 
 class RunTable(PortalTable):

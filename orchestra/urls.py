@@ -19,7 +19,17 @@ from orchestra.api import (
     RunEndpoint,
 )
 from inventory.foundation.urls import urlpatterns as cellar
-from orchestra.views import applications, approvals, orders, projects, runs, tokens
+from orchestra.endpoints import DefaultsEndpoint, NoticeEndpoint, TermEndpoint
+from orchestra.views import (
+    applications,
+    approvals,
+    defaults,
+    notices,
+    orders,
+    projects,
+    runs,
+    tokens,
+)
 from orchestra.views.catalogue import Catalogue
 from orchestra.views.connections import Connections
 from orchestra.views.health import HealthPage
@@ -44,6 +54,11 @@ pages: list[URLPattern] = [
         applications.ApplicationRetire.as_view(),
         name="application-retire",
     ),
+    path(
+        "applications/<int:pk>/confirm/",
+        applications.application_confirm,
+        name="application-confirm",
+    ),
     path("progress/", runs.Runs.as_view(), name="runs"),
     path("progress/<int:pk>/", runs.RunPage.as_view(), name="run"),
     path("progress/<int:pk>/timeline/", runs.run_timeline, name="run-timeline"),
@@ -55,6 +70,24 @@ pages: list[URLPattern] = [
     path("tokens/", tokens.Tokens.as_view(), name="tokens"),
     path("tokens/<str:key>/revoke/", tokens.token_revoke, name="token-revoke"),
     path("connections/", Connections.as_view(), name="connections"),
+    path("notices/", notices.Notices.as_view(), name="notices"),
+    path("notices/read/", notices.notices_read, name="notices-read"),
+    path("notices/<int:pk>/read/", notices.notice_read, name="notice-read"),
+    path("defaults/", defaults.Defaults.as_view(), name="defaults"),
+    path("defaults/<int:pk>/", defaults.Defaults.as_view(), name="defaults-of"),
+    path("defaults/<int:pk>/terms/", defaults.ChangeTerms.as_view(), name="defaults-terms"),
+    path(
+        "defaults/<int:pk>/capacity/", defaults.ChangeCapacity.as_view(), name="defaults-capacity"
+    ),
+    path(
+        "defaults/<int:pk>/accounts/", defaults.ChangeAccounts.as_view(), name="defaults-accounts"
+    ),
+    path("defaults/<int:pk>/rules/new/", defaults.RuleNew.as_view(), name="defaults-rule-new"),
+    path(
+        "defaults/<int:pk>/rules/<int:policy>/",
+        defaults.RuleChange.as_view(),
+        name="defaults-rule",
+    ),
     path("health/", HealthPage.as_view(), name="health"),
 ]
 
@@ -75,6 +108,9 @@ router.register("projects", ClosableProjectEndpoint, basename="project")
 router.register("project-requests", ProjectRequestEndpoint, basename="project-request")
 router.register("project-transfers", AcceptableTransferEndpoint, basename="project-transfer")
 router.register("roles", RoleEndpoint, basename="role")
+router.register("notices", NoticeEndpoint, basename="notice")
+router.register("applications", TermEndpoint, basename="term")
+router.register("defaults", DefaultsEndpoint, basename="defaults")
 
 # The framework takes its views out of the middleware's demand to sign in: the API itself answers a
 # stranger with 401 as a problem document. The page about it is for browsers.

@@ -38,11 +38,21 @@ class Value:
 
 
 @dataclass(frozen=True)
+class Difference:
+    """One value that a version changed; None is one that is left to the place above."""
+
+    name: str
+    label: str
+    before: Any
+    after: Any
+
+
+@dataclass(frozen=True)
 class Change:
-    """One version of a place's values, with what it changed: label, before, after (None: empty)."""
+    """One version of a place's values, with what it changed."""
 
     version: DefaultsVersion
-    changes: tuple[tuple[str, Any, Any], ...]
+    changes: tuple[Difference, ...]
 
 
 def values_in_force[Kind: DefaultsVersion](
@@ -96,7 +106,12 @@ def history_of_values(
             Change(
                 version=version,
                 changes=tuple(
-                    (_label(kind, name), getattr(before, name, None), getattr(version, name))
+                    Difference(
+                        name=name,
+                        label=_label(kind, name),
+                        before=getattr(before, name, None),
+                        after=getattr(version, name),
+                    )
                     for name in kind.BUILT_IN
                     if getattr(before, name, None) != getattr(version, name)
                 ),

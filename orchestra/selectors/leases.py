@@ -12,7 +12,6 @@ from inventory.foundation.permissions import Action, may
 from inventory.foundation.selectors import people_with
 from orchestra.choices import DeploymentState, DueKind
 from orchestra.models import Deployment, LeaseWarning
-from orchestra.selectors.deployments import visible_deployments
 
 SLACK = timedelta(days=1)  # a day may have 25 hours
 
@@ -47,15 +46,10 @@ def without_a_date() -> QuerySet[Deployment]:
     )
 
 
-def ending_soon(*, user: User, at: datetime, days: int) -> QuerySet[Deployment]:
-    """Return the running applications that the person sees and whose date is near or past.
-
-    The nearest first, each with `due_at`.
-    """
-    return (
-        with_due(visible_deployments(user).filter(state=DeploymentState.LIVE))
-        .filter(due_at__lte=at + timedelta(days=days))
-        .order_by("due_at", "pk")
+def ending_soon(rows: QuerySet[Deployment], *, at: datetime, days: int) -> QuerySet[Deployment]:
+    """Keep the running applications whose date is within so many days or past; adds `due_at`."""
+    return with_due(rows.filter(state=DeploymentState.LIVE)).filter(
+        due_at__lte=at + timedelta(days=days)
     )
 
 

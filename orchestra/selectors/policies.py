@@ -34,3 +34,36 @@ def rules_in_force(*, project: Project, at: datetime) -> list[PolicyVersion]:
             distance = len(line)
         by_distance.setdefault(distance, []).append(version)
     return by_distance[min(by_distance)] if by_distance else []
+
+
+def rules_of_place(
+    *, organisation_id: int | None, at: datetime
+) -> tuple[list[PolicyVersion], int | None]:
+    """Return the rules that hold in an organisation (None: everywhere) where a project has none of
+    its own, and the organisation that they are from (None: everywhere, or none at all)."""
+    line = ancestry(organisation_id) if organisation_id is not None else []
+    versions = (
+        PolicyVersion.objects.filter(
+            Q(policy__organisation_id__in=line) | Q(policy__organisation=None),
+            policy__project=None,
+            during__contains=at,
+        )
+        .select_related("policy__organisation", "created_by")
+        .order_by("policy__slug")
+    )
+    by_place: dict[int | None, list[PolicyVersion]] = {}
+    for version in versions:
+        by_place.setdefault(version.policy.organisation_id, []).append(version)
+    for place in line:
+        if place in by_place:
+            return by_place[place], place
+    return by_place.get(None, []), None
+
+
+def versions_of_place(*, organisation_id: int | None, at_most: int = 50) -> list[PolicyVersion]:
+    """Return what the rules of the place itself said when, newest first."""
+    return list(
+        PolicyVersion.objects.filter(policy__organisation_id=organisation_id, policy__project=None)
+        .select_related("policy", "created_by")
+        .order_by("-created_at", "-pk")[:at_most]
+    )

@@ -8,7 +8,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import Max
 
-from inventory.foundation.errors import Conflict, InvalidInput
+from inventory.foundation.errors import Conflict, InvalidInput, StaleEdit
 from inventory.foundation.models import Organisation, Project, User
 from inventory.foundation.trail import record_audit
 from orchestra.models import Policy, PolicyVersion
@@ -51,14 +51,24 @@ def create_policy(
 
 @transaction.atomic
 def change_rule(
-    *, policy: Policy, rule: Mapping[str, Any], actor: User, at: datetime
+    *,
+    policy: Policy,
+    rule: Mapping[str, Any],
+    actor: User,
+    at: datetime,
+    number: int | None = None,
 ) -> PolicyVersion:
     """Let another version of the rule hold from `at` on; plans under the old one need a new plan.
 
-    Raises InvalidInput by JSON Pointer ("rule/max_days"), NotLater.
+    `number` is the version that the actor saw (None: whichever). Raises InvalidInput by JSON
+    Pointer ("rule/max_days"), NotLater, StaleEdit where there is a newer version.
     """
     policy = Policy.objects.select_for_update(of=("self",)).get(pk=policy.pk)
     require_scope(actor=actor, organisation=policy.organisation, project=policy.project)
+    last = policy.versions.aggregate(last=Max("number"))["last"] or 0
+    if number is not None and number != last:
+        message = "This rule was changed since you opened it. Open it again to see how."
+        raise StaleEdit(message)
     _check_rule(rule)
     for version in policy.versions.filter(during__contains=at):
         if version.during.lower >= at:

@@ -1,5 +1,6 @@
 """The start page: what is mine, what waits for me, what it costs, and what changed."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -16,11 +17,14 @@ from inventory.foundation.clock import database_now
 from inventory.foundation.models import Event, Project, User
 from inventory.foundation.pages import PortalPage
 from inventory.foundation.permissions import Action, may_anywhere, projects_where
-from orchestra.choices import DeploymentState, OrderState, RunState
+from orchestra.choices import DeploymentState, DueKind, NoticeKind, OrderState, RunState
+from orchestra.filters import SOON_DAYS
 from orchestra.lifecycle import TERMINAL_RUNS
+from orchestra.models import Deployment
 from orchestra.selectors.deployments import ENDED, visible_deployments
 from orchestra.selectors.health import SetUp, set_up
 from orchestra.selectors.history import latest_changes
+from orchestra.selectors.leases import due_kind, ending_soon
 from orchestra.selectors.orders import inbox, visible_orders
 from orchestra.selectors.runs import visible_runs
 
@@ -93,6 +97,7 @@ class Start(PortalPage):
         orders = visible_orders(viewer).filter(state__in=UNDER_WAY)
         runs = visible_runs(viewer).exclude(state__in=TERMINAL_RUNS)
         waiting = inbox(viewer)
+        due = ending_soon(visible_deployments(viewer), at=at, days=SOON_DAYS).order_by("due_at")
         return self.page(
             {
                 "hello": viewer.display_name or str(viewer),
@@ -104,6 +109,8 @@ class Start(PortalPage):
                 "run_count": runs.count(),
                 "waiting": waiting[:SHOWN],
                 "waiting_count": waiting.count(),
+                "due": due_lines(due[:SHOWN], viewer, at),
+                "due_count": due.count(),
                 "money": money_of(viewer, at),
                 "changes": [change(event) for event in latest_changes(viewer)[:SHOWN]],
                 "may_request": may_anywhere(viewer, Action.ORDER_PLACE),
@@ -111,6 +118,30 @@ class Start(PortalPage):
                 "set_up": setting_up(viewer),
             }
         )
+
+
+def due_lines(rows: Iterable[Deployment], viewer: User, at: datetime) -> list[dict[str, Any]]:
+    """Return the applications that end soon or are to be confirmed, each as a line."""
+    found = list(rows)
+    may_order = set(
+        projects_where(viewer, Action.ORDER_PLACE)
+        .filter(pk__in=[row.project_id for row in found])
+        .values_list("pk", flat=True)
+    )
+    lines = []
+    for row in found:
+        kind = due_kind(row)
+        may_extend = kind == DueKind.END and row.project_id in may_order
+        lines.append(
+            {
+                "row": row,
+                "kind": kind,
+                "overdue": NoticeKind.CONFIRM_OVERDUE,
+                "is_overdue": kind == DueKind.CONFIRM and row.due_at <= at,  # type: ignore[attr-defined]
+                "extend": address("orchestra:deployment-extend", row.pk) if may_extend else "",
+            }
+        )
+    return lines
 
 
 def money_of(viewer: User, at: datetime) -> list[ProjectMoney]:
@@ -153,14 +184,14 @@ def setting_up(viewer: User) -> list[tuple[Any, bool, str]]:
         (_("A connection that directs it"), found.connection, address("orchestra:connections")),
         (_("A service that is offered"), found.service, address("orchestra:catalogue")),
         (_("A published price list"), found.price, address("billing:prices")),
-        (_("A rule that says what needs approval"), found.policy, ""),
+        (_("A rule that says what needs approval"), found.policy, address("orchestra:defaults")),
         (_("The first request"), found.request, address("orchestra:catalogue")),
     ]
 
 
-def address(name: str) -> str:
+def address(name: str, *arguments: int) -> str:
     """Return a page's address, empty while the page is not there."""
     try:
-        return reverse(name)
+        return reverse(name, args=arguments)
     except NoReverseMatch:
         return ""

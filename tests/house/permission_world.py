@@ -30,16 +30,17 @@ from inventory.foundation.models import (
 )
 from inventory.foundation.services.saved_views import save_view
 from inventory.models import Resource
-from orchestra.choices import RunState, StepState
+from orchestra.choices import DeploymentState, NoticeKind, RunState, StepState
 from orchestra.engine import drain
-from orchestra.models import Deployment, Order, Run, Step
+from orchestra.models import Deployment, Notification, Order, Policy, Run, Step
+from orchestra.services.notices import notify
 from orchestra.services.tokens import create_token
 from tests.billing.world import berlin, make_host, make_machine
 from tests.cast import NOW, grant, make_user
 from tests.house.project_doors import make_wishes, project_addresses, project_contents
 from tests.orchestra.pages import sha_of, typed
 from tests.orchestra.programs import asked_for
-from tests.orchestra.world import Catalogue, place, submit
+from tests.orchestra.world import Catalogue, make_rule, place, submit
 
 # A list of no rows that says where it is from; that its seal does not fit is a finding, no error.
 PROVEN = "Name\r\n# Address,http://testserver/requests/\r\n# Rows,0\r\n# SHA-256,0\r\n# Seal,0\r\n"
@@ -94,6 +95,21 @@ def make_permission_world(
     stuck = bent.steps.get(action="resource.create")
     Step.objects.filter(pk=stuck.pk).update(state=StepState.PARKED)
     waiting = place(catalogue, member, at=at, name="waits", environment="production", end_at=None)
+    make_rule(finance, slug="shops", organisation=project.organisation)
+    Deployment.objects.create(
+        project=project,
+        pool=catalogue.pool,
+        offering_version=catalogue.version,
+        name="forever",
+        application="shop",
+        environment="production",
+        owner=member,
+        state=DeploymentState.LIVE,
+        instances=1,
+        created_at=NOW,
+        confirm_by=at,
+    )
+    notify(people=[member], kind=NoticeKind.CONFIRM_SOON, text="Soon", link="/", at=at)
     host = make_host(project.organisation)
     make_machine(
         project=project,
@@ -188,6 +204,10 @@ def addresses(world: PermissionWorld) -> dict[str, dict[str, Any]]:
     assert entry is not None
     assert event is not None
     slug = {"slug": world.catalogue.offering.slug}
+    place = {"pk": world.project.organisation_id}
+    forever = {"pk": Deployment.objects.get(name="forever").pk}
+    notice = {"pk": Notification.objects.get(user=world.member).pk}
+    rule = Policy.objects.get(slug="shops")
     view = {"pk": world.view.pk}
     return {
         "orchestra:request-new": slug,
@@ -199,6 +219,21 @@ def addresses(world: PermissionWorld) -> dict[str, dict[str, Any]]:
         "orchestra:approval": {"pk": world.waiting.pk},
         "orchestra:application": {"pk": world.live.pk},
         "orchestra:application-retire": {"pk": world.live.pk},
+        "orchestra:application-confirm": forever,
+        "orchestra:notice-read": notice,
+        "orchestra:defaults-of": place,
+        "orchestra:defaults-terms": place,
+        "orchestra:defaults-capacity": place,
+        "orchestra:defaults-accounts": place,
+        "orchestra:defaults-rule-new": place,
+        "orchestra:defaults-rule": place | {"policy": rule.pk},
+        "api:notice-detail": notice,
+        "api:notice-read": notice,
+        "api:term-confirm": forever,
+        "api:defaults-detail": place,
+        "api:defaults-terms": place,
+        "api:defaults-capacity": place,
+        "api:defaults-accounts": place,
         "orchestra:run": run,
         "orchestra:run-timeline": run,
         "orchestra:run-log": run,
@@ -263,6 +298,12 @@ def contents(world: PermissionWorld) -> dict[str, dict[str, Any]]:
             "confirm_name": world.live.name,
             **key,
         },
+        "orchestra:defaults-terms": {"lease_days": "60", "version": "0", **key},
+        "orchestra:defaults-capacity": {"cpu_ratio": "2", "version": "0", **key},
+        "orchestra:defaults-accounts": {"mode": "chargeback", "version": "0", **key},
+        "api:defaults-terms": {"lease_days": 60, "version": 0},
+        "api:defaults-capacity": {"cpu_ratio": "2", "version": 0},
+        "api:defaults-accounts": {"mode": "chargeback", "version": 0},
         "orchestra:run-steer": {"desired": "pause"},
         "orchestra:step-skip": {"reason": "By hand"},
         "orchestra:step-resolve": {"reason": "By hand", "external_ref": "vm-1"},

@@ -142,9 +142,15 @@ def test_a_part_inherits_what_it_does_not_set(
     )
     assert told(branch, at=LATER + timedelta(days=1)) == (3, Decimal("1.2"))
     newest, first = history_of_values(CapacityDefaults, organisation_id=branch.pk)
-    assert newest.changes == (("over-commit ratio of vCPU", Decimal(8), None),)
+    (taken,) = newest.changes
+    assert (taken.name, taken.before, taken.after) == ("cpu_ratio", Decimal(8), None)
     assert newest.version.reason == "as everybody"
-    assert first.changes == (("over-commit ratio of vCPU", None, Decimal(8)),)
+    (given,) = first.changes
+    assert (given.label, given.before, given.after) == (
+        "over-commit ratio of vCPU",
+        None,
+        Decimal(8),
+    )
     entry = AuditEvent.objects.filter(action="capacity_defaults.set").latest("pk")
     assert entry.changes == {"cpu_ratio": ["8.0000", None]}
     assert (entry.organisation, entry.actor) == (branch, operator)

@@ -17,6 +17,7 @@ from orchestra.choices import DeploymentState, DueKind, MailState, NoticeKind
 from orchestra.lifecycle import warning_now
 from orchestra.models import Deployment, LeaseWarning, Notification, Order
 from orchestra.selectors.defaults import common_lease_days, lease_rules
+from orchestra.selectors.deployments import visible_deployments
 from orchestra.selectors.leases import ending_soon, overdue
 from orchestra.services.defaults import set_lease_defaults
 from orchestra.services.leases import NothingToConfirm, confirm_deployment, warn_of_ends
@@ -186,7 +187,7 @@ def test_what_nobody_confirms_is_told_to_the_operators_and_not_given_back(
     assert prod.state == DeploymentState.LIVE
     assert not Order.objects.exists()
     assert list(overdue(Deployment.objects.all(), at=NOW)) == [prod]
-    assert list(ending_soon(user=operator, at=NOW, days=30)) == [prod]
+    assert list(ending_soon(visible_deployments(operator), at=NOW, days=30)) == [prod]
     confirm_deployment(deployment=prod, actor=owner, at=NOW + timedelta(days=31))
     assert list(overdue(Deployment.objects.all(), at=NOW + timedelta(days=31))) == []
 
