@@ -52,7 +52,9 @@ class ChargeTable(PortalTable):
     service = TextColumn(accessor="sku__service_name", verbose_name=_("Service"), hide_narrow=True)
     charge_start = WhenColumn(verbose_name=_("From"), style="day", hide_narrow=True)
     charge_end = WhenColumn(verbose_name=_("To"), style="day", hide_narrow=True)
-    pricing_quantity = QuantityColumn(verbose_name=_("Quantity"), hide_narrow=True)
+    pricing_quantity = QuantityColumn(
+        verbose_name=_("Quantity"), hide_narrow=True, beside=("pricing_unit",)
+    )
     pricing_unit = TextColumn(verbose_name=_("Unit"), visible=False)
     contracted_unit_price = QuantityColumn(verbose_name=_("Unit price"), visible=False)
     billed_cost = MoneyColumn(verbose_name=_("Amount"), digits=4)

@@ -62,6 +62,7 @@ class Resources(ListPage):
     title = gettext_lazy("Resources")
     subtitle = gettext_lazy("Everything that your projects hold and pay for.")
     filterset_class = ResourceFilter
+    api = "api:resource-list"
     table_class = ResourceTable
     empty_title = gettext_lazy("No resources yet")
     empty_text = gettext_lazy("Request a service: what is made for you appears here.")

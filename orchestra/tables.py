@@ -68,7 +68,8 @@ class WhatColumn(TextColumn):
 
 def what(order: Order) -> str:
     """Return what a request is about, in a few words."""
-    kind = "" if order.kind == OrderKind.CREATE else f"{order.get_kind_display()}: "
+    word = order.get_alteration_display() or order.get_kind_display()
+    kind = "" if order.kind == OrderKind.CREATE else f"{word}: "
     return f"{kind}{order.offering_version.offering.name} × {order.instances}"
 
 
@@ -118,7 +119,7 @@ class DeploymentTable(PortalTable):
     )
     project = TextColumn(accessor="project__name", verbose_name=_("Project"))
     environment = ChoiceColumn(choices=Environment, verbose_name=_("Environment"), hide_narrow=True)
-    copies = QuantityColumn(verbose_name=_("Copies"))
+    copies = QuantityColumn(verbose_name=_("Copies"), adds_up=True)
     lease_end_at = WhenColumn(verbose_name=_("Ends"), style="day")
     state = BadgeColumn(choices=DeploymentState, verbose_name=_("State"))
 

@@ -2,21 +2,18 @@
 
 from typing import Any
 
-from django.core.paginator import Page
-from django.db.models import QuerySet, Sum
+from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
-from django_filters import FilterSet
 
 from billing.choices import AccountMode, PriceBase
 from billing.filters import ChargeFilter
 from billing.models import Charge
 from billing.selectors import explain, visible_charges, visible_invoices
+from billing.selectors.costs import billing_zone
 from billing.tables import ChargeTable
 from inventory.foundation.pages import DetailPage, ListPage
 from inventory.foundation.permissions import Action
-from inventory.foundation.tables import PortalTable
 from inventory.selectors import visible_resources
-
 
 CORRECTIONS_SHOWN = 20
 
@@ -28,6 +25,7 @@ class Charges(ListPage):
     subtitle = _("Each line of the ledger, unrounded. Open one to see where its amount comes from.")
     template_name = "billing/charges/list.html"
     filterset_class = ChargeFilter
+    api = "api:charge-list"
     table_class = ChargeTable
     action = Action.COST_VIEW
     empty_title = _("Nothing was charged yet")
@@ -38,13 +36,10 @@ class Charges(ListPage):
         """Return the visible charges."""
         return visible_charges(self.viewer)
 
-    def list_context(
-        self, filters: FilterSet, table: PortalTable, page: Page, per_page: int
-    ) -> dict[str, Any]:
-        """Add the exact sums of all that is listed, one for each currency."""
-        found = filters.qs if filters.is_valid() else filters.queryset.none()
-        sums = found.order_by("currency").values("currency").annotate(total=Sum("billed_cost"))
-        return super().list_context(filters, table, page, per_page) | {"sums": list(sums)}
+    def file_notes(self) -> tuple[tuple[str, str], ...]:
+        """Name the zone in which months and days of charges are cut."""
+        zone = billing_zone(charges=visible_charges(self.viewer))
+        return (("Billing zone", str(zone)),)
 
 
 class ChargeDetail(DetailPage):

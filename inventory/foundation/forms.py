@@ -12,7 +12,7 @@ from django.template import loader
 from django.utils.datastructures import MultiValueDict
 from django.utils.translation import gettext_lazy as _
 
-from inventory.foundation.choices import Theme
+from inventory.foundation.choices import Density, PageSize, Theme
 from inventory.foundation.errors import DomainError
 
 LONG = 4  # fields from which on a form keeps a draft
@@ -100,3 +100,17 @@ class ProfileForm(PortalForm):
         choices=lambda: [(name, name) for name in sorted(available_timezones())],
     )
     theme = forms.ChoiceField(label=_("Colours"), choices=Theme, widget=forms.RadioSelect)
+    page_size = forms.TypedChoiceField(
+        label=_("Rows a page"), choices=PageSize, coerce=int, required=False, empty_value=50
+    )
+    density = forms.ChoiceField(
+        label=_("Lists are"),
+        choices=Density,
+        widget=forms.RadioSelect,
+        required=False,
+        initial=Density.COMFORTABLE,
+    )
+
+    def clean_density(self) -> str:
+        """Return what was chosen; a form without it means the usual."""
+        return str(self.cleaned_data["density"] or Density.COMFORTABLE)

@@ -248,9 +248,13 @@ class ProjectTable(PortalTable):
 
     caption = _("Projects")
     name = LinkColumn(to="foundation:project", verbose_name=_("Project"))
-    organisation = TextColumn(hide_narrow=True, verbose_name=_("Organisation"))
-    owner = TextColumn(verbose_name=_("Owner"))
-    deputy = TextColumn(verbose_name=_("Deputy"), hide_narrow=True)
+    organisation = TextColumn(
+        hide_narrow=True, verbose_name=_("Organisation"), order_by="organisation__name"
+    )
+    owner = TextColumn(verbose_name=_("Owner"), order_by=("owner__display_name",))
+    deputy = TextColumn(
+        verbose_name=_("Deputy"), order_by=("deputy__display_name",), hide_narrow=True
+    )
     cost_centre = TextColumn(verbose_name=_("Cost centre"))
     end_date = WhenColumn(verbose_name=_("Ends on"), style="day")
     status = BadgeColumn(verbose_name=_("Status"))
@@ -266,7 +270,7 @@ class PersonTable(PortalTable):
     username = LinkColumn(to="foundation:person", verbose_name=_("Sign-in name"))
     display_name = TextColumn(verbose_name=_("Name"))
     email = TextColumn(verbose_name=_("E-mail"), hide_narrow=True)
-    roles = TextColumn(verbose_name=_("Roles"), orderable=False, accessor="role_words")
+    roles = TextColumn(verbose_name=_("Roles"), accessor="role_words", order_by="role_words")
     last_login = WhenColumn(verbose_name=_("Last seen"), style="ago")
 
     class Meta(PortalTable.Meta):
@@ -290,9 +294,9 @@ class AuditTable(PortalTable):
     action = DeedColumn(verbose_name=_("Action"))
     object_label = LinkColumn(to="foundation:audit-entry", verbose_name=_("On"))
     object_type = TextColumn(verbose_name=_("Kind"), visible=False)
-    project = TextColumn(verbose_name=_("Project"), hide_narrow=True)
+    project = TextColumn(verbose_name=_("Project"), order_by="project__name", hide_narrow=True)
     via = TextColumn(verbose_name=_("Through"), hide_narrow=True)
-    reason = TextColumn(verbose_name=_("Reason"), orderable=False, hide_narrow=True)
+    reason = TextColumn(verbose_name=_("Reason"), hide_narrow=True)
 
     class Meta(PortalTable.Meta):
         order_by = ("-at",)
@@ -305,7 +309,7 @@ class EventTable(PortalTable):
     time = WhenColumn(verbose_name=_("When"))
     type = LinkColumn(to="foundation:event", verbose_name=_("Type"))
     subject = TextColumn(verbose_name=_("About"))
-    project = TextColumn(verbose_name=_("Project"), hide_narrow=True)
+    project = TextColumn(verbose_name=_("Project"), order_by="project__name", hide_narrow=True)
     correlation_id = TextColumn(verbose_name=_("Belongs to"), hide_narrow=True)
 
     class Meta(PortalTable.Meta):

@@ -46,6 +46,7 @@ class Runs(ListPage):
     title = gettext_lazy("Progress")
     subtitle = gettext_lazy("What is being delivered, undone or given back, and what was.")
     filterset_class = RunFilters
+    api = "api:run-list"
     table_class = RunTable
     empty_title = gettext_lazy("Nothing is under way")
     empty_text = gettext_lazy("Progress begins when a request is approved.")

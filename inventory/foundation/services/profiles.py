@@ -12,12 +12,15 @@ from inventory.foundation.periods import zone_named
 from inventory.foundation.services.checks import clean, refuse_unknown
 from inventory.foundation.trail import record_audit
 
-PROFILE_FIELDS = ("display_name", "time_zone", "theme")
+PROFILE_FIELDS = ("display_name", "time_zone", "theme", "page_size", "density")
 
 
 @transaction.atomic
 def update_profile(*, user: User, changes: Mapping[str, Any], at: datetime) -> User:
-    """Change one's own display name, time zone or theme. Raises InvalidInput by field."""
+    """Change one's own name, time zone, theme, rows a page or density.
+
+    Raises InvalidInput by field.
+    """
     refuse_unknown(changes, PROFILE_FIELDS, "profile")
     user = User.objects.select_for_update().get(pk=user.pk)
     before = {field: getattr(user, field) for field in changes}

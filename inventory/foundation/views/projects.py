@@ -39,6 +39,7 @@ class ProjectList(ListPage):
     subtitle = _("Who holds resources, who answers for them and who pays.")
     template_name = "foundation/projects/list.html"
     filterset_class = ProjectFilters
+    sees = None  # its own words say what to do
     table_class = ProjectTable
     api = "api:project-list"
     sees = None

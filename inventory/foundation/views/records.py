@@ -18,6 +18,7 @@ class AuditList(ListPage):
     subtitle = _("Who changed what, when and through which door. Entries cannot be changed.")
     action = Action.AUDIT_VIEW
     filterset_class = AuditFilters
+    api = "api:audit-list"
     table_class = AuditTable
     empty_title = _("Nothing has been changed yet")
     empty_icon = "shield"
@@ -46,6 +47,7 @@ class EventList(ListPage):
     subtitle = _("What other systems are told, as CloudEvents, in order.")
     action = Action.AUDIT_VIEW
     filterset_class = EventFilters
+    api = "api:event-list"
     table_class = EventTable
     empty_title = _("No events yet")
     empty_icon = "bell"
