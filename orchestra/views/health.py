@@ -5,7 +5,10 @@ from django.utils.translation import gettext_lazy as _
 
 from inventory.foundation.pages import PortalPage
 from inventory.foundation.permissions import Action
+from orchestra.charts import throughput_figure
 from orchestra.selectors.health import QUIET, health
+from orchestra.selectors.runs import visible_runs
+from orchestra.selectors.throughput import throughput
 
 
 class HealthPage(PortalPage):
@@ -25,5 +28,8 @@ class HealthPage(PortalPage):
             "health": found,
             "is_worked": any(beat.is_alive for beat in found.beats),
             "waits_long": waits_long,
+            "figure": throughput_figure(
+                found=throughput(runs=visible_runs(self.viewer), at=found.at)
+            ),
         }
         return self.page(names)

@@ -16,6 +16,9 @@ MONEY = (
     "billing/services*",
     "billing/selectors*",
     "billing/exports*",
+    # A figure's values stay exact: inventory/foundation/figures.py alone makes them places on a
+    # screen, and nothing reads them back.
+    "*/charts.py",
 )
 LONGEST_FILE = 600
 
