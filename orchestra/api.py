@@ -1,5 +1,7 @@
 """The conductor's endpoints: requests and runs. The same services as the pages."""
 
+from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 from django.db.models import QuerySet
@@ -25,25 +27,31 @@ from inventory.foundation.project_serializers import (
 from inventory.foundation.services import accept_transfer
 from inventory.models import Pool
 from inventory.selectors import visible_pools
-from orchestra.filters import OrderFilters, RunFilters
-from orchestra.models import Order, Run
+from orchestra.filters import DeploymentFilters, OrderFilters, RunFilters
+from orchestra.models import Deployment, Offering, Order, Run
 from orchestra.selectors.catalogue import offered
+from orchestra.selectors.deployments import visible_deployments
 from orchestra.selectors.orders import order_detail, visible_orders
 from orchestra.selectors.runs import visible_runs
 from orchestra.serializers import (
     DecisionInput,
+    DeploymentSerializer,
+    EndInput,
+    ExtendInput,
     LogLineSerializer,
     OrderChange,
     OrderDetailSerializer,
     OrderInput,
     OrderSerializer,
     ReasonInput,
+    ResizeInput,
     RunDetailSerializer,
     RunSerializer,
     SteerInput,
     SubmitInput,
 )
 from orchestra.services.approvals import decide, submit_order
+from orchestra.services.changes import request_end, request_extension, request_resize
 from orchestra.services.orders import cancel_order, edit_order, place_order
 from orchestra.services.projects import accept_move, close_project
 from orchestra.services.runs import steer_run
@@ -195,6 +203,113 @@ class OrderEndpoint(
         return found
 
 
+class DeploymentEndpoint(
+    mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Deployment]
+):
+    """Running applications: resize, extend and end them. Each answers with the request for it."""
+
+    queryset = Deployment.objects.none()
+    serializer_class = DeploymentSerializer
+    filterset_class = DeploymentFilters
+
+    def get_queryset(self) -> QuerySet[Deployment]:
+        """Return the visible applications, newest first."""
+        if getattr(self, "swagger_fake_view", False):
+            return self.queryset
+        rows = visible_deployments(self.request.user)  # type: ignore[arg-type]
+        return within_token(self.request, rows, project="project")
+
+    @extend_schema(responses=DeploymentSerializer)
+    def retrieve(self, _request: Request, *_args: Any, **_kwargs: Any) -> Response:
+        """Return one application; its ETag is what a change sends as If-Match."""
+        found = self.get_object()
+        response = Response(DeploymentSerializer(found).data)
+        response["ETag"] = f'"{found.generation}"'
+        return response
+
+    @extend_schema(
+        request=ResizeInput,
+        responses={201: OrderDetailSerializer},
+        parameters=[KEY_HEADER, MATCH_HEADER],
+    )
+    @action(detail=True, methods=["post"])
+    def resize(self, request: Request, pk: str) -> Response:  # noqa: ARG002
+        """Ask for another size and plan it; nothing is sent for approval yet."""
+        slug = (request.data.get("offering") if isinstance(request.data, dict) else None) or ""
+
+        def ask(found: Deployment, at: datetime, wish: dict[str, Any]) -> Order:
+            wish["offering"] = self._offering(request, str(slug)) if slug else None
+            return request_resize(
+                deployment=found,
+                requester=request.user,  # type: ignore[arg-type]
+                version=version_of(request),
+                at=at,
+                **wish,
+            )
+
+        return self._ask(request, ResizeInput, ask)
+
+    @extend_schema(
+        request=ExtendInput,
+        responses={201: OrderDetailSerializer},
+        parameters=[KEY_HEADER, MATCH_HEADER],
+    )
+    @action(detail=True, methods=["post"])
+    def extend(self, request: Request, pk: str) -> Response:  # noqa: ARG002
+        """Ask for a later end and plan it; nothing is sent for approval yet."""
+        return self._ask(
+            request,
+            ExtendInput,
+            lambda found, at, wish: request_extension(
+                deployment=found,
+                requester=request.user,  # type: ignore[arg-type]
+                version=version_of(request),
+                at=at,
+                **wish,
+            ),
+        )
+
+    @extend_schema(
+        request=EndInput,
+        responses={201: OrderDetailSerializer},
+        parameters=[KEY_HEADER, MATCH_HEADER],
+    )
+    @action(detail=True, methods=["post"])
+    def end(self, request: Request, pk: str) -> Response:  # noqa: ARG002
+        """End it at a date or, without one, now. It is sent at once: it costs nothing."""
+        return self._ask(
+            request,
+            EndInput,
+            lambda found, at, wish: request_end(
+                deployment=found,
+                requester=request.user,  # type: ignore[arg-type]
+                version=version_of(request),
+                at=at,
+                **wish,
+            ),
+        )
+
+    def _ask(
+        self,
+        request: Request,
+        shape: type[Any],
+        ask: Callable[[Deployment, datetime, dict[str, Any]], Order],
+    ) -> Response:
+        found, at = self.get_object(), database_now()
+        serializer = shape(data=request.data)
+        serializer.is_valid(raise_exception=True)
+
+        def do() -> tuple[int, dict[str, Any]]:
+            order = ask(found, at, dict(serializer.validated_data))
+            detail = order_detail(user=request.user, order_id=order.pk)  # type: ignore[arg-type]
+            return 201, dict(OrderDetailSerializer(detail).data)
+
+        return with_etag(write_once(request, at=at, do=do))
+
+    def _offering(self, request: Request, slug: str) -> Offering:
+        return offered(user=request.user, slug=slug).offering  # type: ignore[arg-type]
+
+
 class RunEndpoint(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Run]):
     """Plans being carried out, with their steps and logs."""
 
@@ -257,9 +372,7 @@ class ClosableProjectEndpoint(ProjectEndpoint):
         """Close a project that holds nothing; a 409 names in `details` what is in the way."""
         project, body = self.get_object(), self.read(CloseInput)
         return self.tagged(
-            self.write(
-                lambda at: close_project(project=project, actor=self.caller, at=at, **body)
-            )
+            self.write(lambda at: close_project(project=project, actor=self.caller, at=at, **body))
         )
 
 

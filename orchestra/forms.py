@@ -4,7 +4,7 @@ A form turns text into values; what may be asked for is decided by the service a
 faults come back under the same field names. So a choice's field is called "parameters.<name>".
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, cast
 
@@ -252,6 +252,89 @@ class RetireForm(ReasonForm):
         if given != self.name:
             raise forms.ValidationError(_("This is not its name."))
         return given
+
+
+class ChangeForm(ReasonForm):
+    """What every change of a running application says: why, and of which state of it."""
+
+    version = forms.IntegerField(min_value=0, widget=forms.HiddenInput)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["reason"].help_text = _("The approver reads this.")
+
+    def refuse(self, error: DomainError) -> None:
+        """Show the service's word for the reason at the form's own field."""
+        fields = {"reason" if n == "business_reason" else n: m for n, m in error.fields.items()}
+        error.fields = fields
+        super().refuse(error)
+
+
+class ResizeForm(ChangeForm):
+    """Another size: the service, and its choices that are capacity."""
+
+    offering = forms.ChoiceField(label=_("Service"), required=False)
+
+    def __init__(
+        self,
+        *args: Any,
+        sizes: Sequence[OfferingVersion],
+        version: OfferingVersion,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        field = cast("forms.ChoiceField", self.fields["offering"])
+        field.choices = [
+            ("", _("As it is")),
+            *((size.offering.slug, size.offering.name) for size in sizes),
+        ]
+        for name, schema in version.parameters.get("properties", {}).items():
+            if "x-resource-class" in schema:
+                self.fields[CHOICE + name] = field_of(schema, name=name, is_required=False)
+        self.order_fields(["offering", *(n for n in self.fields if n.startswith(CHOICE)), "reason"])
+
+    @property
+    def choices(self) -> list[forms.BoundField]:
+        """Return the fields that the service itself asks for."""
+        return [self[name] for name in self.fields if name.startswith(CHOICE)]
+
+    def parameters(self) -> dict[str, Any]:
+        """Return the choices that could be understood; call after `is_valid`."""
+        return {
+            name[len(CHOICE) :]: value
+            for name, value in self.cleaned_data.items()
+            if name.startswith(CHOICE) and value not in (None, "")
+        }
+
+
+class ExtendForm(ChangeForm):
+    """A later end."""
+
+    end_at = MomentField(label=_("New end"), required=True)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["end_at"].help_text = _("Time in %s.") % timezone.get_current_timezone_name()
+        self.order_fields(["end_at", "reason"])
+
+
+class EndForm(RetireForm):
+    """An earlier end, or none: now. Its name is typed again, because what ends is deleted."""
+
+    end_at = MomentField(label=_("End"))
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.order_fields(["end_at", "reason", "confirm_name"])
+        self.fields["end_at"].help_text = (
+            _("Empty: now. Time in %s.") % timezone.get_current_timezone_name()
+        )
+
+    def refuse(self, error: DomainError) -> None:
+        """Show the service's word for the reason at the form's own field."""
+        fields = {"reason" if n == "business_reason" else n: m for n, m in error.fields.items()}
+        error.fields = fields
+        super().refuse(error)
 
 
 class TokenForm(PortalForm):

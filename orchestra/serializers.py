@@ -67,6 +67,7 @@ class OrderSerializer(serializers.ModelSerializer[Order]):
             "offering_version",
             "pool",
             "deployment_id",
+            "alteration",
             "name",
             "application",
             "environment",
@@ -126,6 +127,59 @@ class OrderChange(StrictSerializer):
     parameters = serializers.DictField(required=False)
     start_at = serializers.DateTimeField(required=False, allow_null=True)
     end_at = serializers.DateTimeField(required=False, allow_null=True)
+
+
+class DeploymentSerializer(serializers.ModelSerializer[Deployment]):
+    """A running application, or one that ran. Its `generation` is the ETag of a change."""
+
+    offering = serializers.CharField(source="offering_version.offering.slug")
+    offering_version = serializers.IntegerField(source="offering_version.number")
+    project = serializers.IntegerField(source="project_id")
+    pool = serializers.SlugRelatedField(slug_field="slug", read_only=True)
+    owner = serializers.SlugRelatedField(slug_field="username", read_only=True)
+
+    class Meta:
+        model = Deployment
+        fields: ClassVar = [
+            "id",
+            "name",
+            "application",
+            "environment",
+            "state",
+            "project",
+            "owner",
+            "offering",
+            "offering_version",
+            "pool",
+            "instances",
+            "parameters",
+            "generation",
+            "lease_end_at",
+            "created_at",
+            "retired_at",
+        ]
+
+
+class ResizeInput(StrictSerializer):
+    """Another size: the choices that change, and perhaps another service."""
+
+    offering = serializers.SlugField(max_length=60, required=False, allow_null=True, default=None)
+    parameters = serializers.DictField(default=dict)
+    business_reason = serializers.CharField(max_length=500)
+
+
+class ExtendInput(StrictSerializer):
+    """A later end."""
+
+    end_at = serializers.DateTimeField()
+    business_reason = serializers.CharField(max_length=500)
+
+
+class EndInput(StrictSerializer):
+    """An earlier end; none means now."""
+
+    end_at = serializers.DateTimeField(required=False, allow_null=True, default=None)
+    business_reason = serializers.CharField(max_length=500)
 
 
 class SubmitInput(StrictSerializer):

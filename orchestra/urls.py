@@ -9,16 +9,18 @@ from django.urls import URLPattern, include, path
 from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerSplitView
 from rest_framework.routers import DefaultRouter
 
-from billing.api import ChargeEndpoint
+from billing.api import ChargeEndpoint, CorrectionEndpoint, PriceChangeEndpoint
 from inventory.api import ResourceEndpoint
+from inventory.foundation.endpoints import AuditEndpoint, EventEndpoint, SavedViewEndpoint
 from inventory.foundation.project_endpoints import ProjectRequestEndpoint, RoleEndpoint
+from inventory.foundation.urls import urlpatterns as cellar
 from orchestra.api import (
     AcceptableTransferEndpoint,
     ClosableProjectEndpoint,
+    DeploymentEndpoint,
     OrderEndpoint,
     RunEndpoint,
 )
-from inventory.foundation.urls import urlpatterns as cellar
 from orchestra.endpoints import DefaultsEndpoint, NoticeEndpoint, TermEndpoint
 from orchestra.views import (
     applications,
@@ -31,6 +33,12 @@ from orchestra.views import (
     tokens,
 )
 from orchestra.views.catalogue import Catalogue
+from orchestra.views.changes import (
+    DeploymentEnd,
+    DeploymentExtend,
+    DeploymentResize,
+    deployment_estimate,
+)
 from orchestra.views.connections import Connections
 from orchestra.views.health import HealthPage
 from orchestra.views.start import Start
@@ -58,6 +66,22 @@ pages: list[URLPattern] = [
         "applications/<int:pk>/confirm/",
         applications.application_confirm,
         name="application-confirm",
+    ),
+    path(
+        "applications/<int:pk>/resize/",
+        DeploymentResize.as_view(),
+        name="deployment-resize",
+    ),
+    path(
+        "applications/<int:pk>/extend/",
+        DeploymentExtend.as_view(),
+        name="deployment-extend",
+    ),
+    path("applications/<int:pk>/end/", DeploymentEnd.as_view(), name="deployment-end"),
+    path(
+        "applications/<int:pk>/<slug:what>/estimate/",
+        deployment_estimate,
+        name="deployment-estimate",
     ),
     path("progress/", runs.Runs.as_view(), name="runs"),
     path("progress/<int:pk>/", runs.RunPage.as_view(), name="run"),
@@ -102,12 +126,19 @@ router = DefaultRouter(use_regex_path=False)
 router.include_root_view = router.include_format_suffixes = False
 router.register("orders", OrderEndpoint, basename="order")
 router.register("runs", RunEndpoint, basename="run")
+router.register("applications", DeploymentEndpoint, basename="deployment")
 router.register("resources", ResourceEndpoint, basename="resource")
 router.register("charges", ChargeEndpoint, basename="charge")
+router.register("corrections", CorrectionEndpoint, basename="correction")
+router.register("price-changes", PriceChangeEndpoint, basename="price-change")
 router.register("projects", ClosableProjectEndpoint, basename="project")
 router.register("project-requests", ProjectRequestEndpoint, basename="project-request")
 router.register("project-transfers", AcceptableTransferEndpoint, basename="project-transfer")
 router.register("roles", RoleEndpoint, basename="role")
+router.register("views", SavedViewEndpoint, basename="view")
+router.register("audit", AuditEndpoint, basename="audit")
+router.register("events", EventEndpoint, basename="event")
+
 router.register("notices", NoticeEndpoint, basename="notice")
 router.register("applications", TermEndpoint, basename="term")
 router.register("defaults", DefaultsEndpoint, basename="defaults")

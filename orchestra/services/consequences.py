@@ -7,6 +7,7 @@ from decimal import Decimal
 from inventory.placement import headroom
 from orchestra.choices import OrderKind
 from orchestra.models import Order
+from orchestra.services.change_plans import Change, assess_change_of
 from orchestra.services.plans import Assessment, assess_order, need_of
 
 COUNT_UP_TO = 1_000
@@ -16,17 +17,21 @@ COUNT_UP_TO = 1_000
 class Consequences:
     """Before and after. `fits_before` counts copies of this size that have room (up to 1,000).
 
-    `budget_after` is None where no budget in the same currency binds.
+    `budget_after` is None where no budget in the same currency binds. A change stays where it is,
+    so nothing is counted for it.
     """
 
-    assessment: Assessment
+    assessment: Assessment | Change
     budget_after: Decimal | None
-    fits_before: int
-    fits_after: int
+    fits_before: int | None
+    fits_after: int | None
 
 
 def consequences(*, order: Order, at: datetime) -> Consequences | None:
-    """Return what approving a request for new capacity would do; None for one that gives back."""
+    """Return what approving a request would do; None for one that gives back."""
+    if order.kind == OrderKind.CHANGE:
+        change = assess_change_of(order, at)
+        return Consequences(change, change.budget_after, fits_before=None, fits_after=None)
     if order.kind != OrderKind.CREATE:
         return None
     found = assess_order(order, at)

@@ -27,6 +27,7 @@ from orchestra.forms import RequestForm, initial_of
 from orchestra.models import Order, Plan
 from orchestra.policies import by_rule, reasons_of
 from orchestra.selectors.catalogue import offered
+from orchestra.selectors.changes import Difference, differences
 from orchestra.selectors.defaults import common_lease_days
 from orchestra.selectors.history import history_of, waiting_since
 from orchestra.selectors.orders import deciders, inbox, order_detail, visible_orders
@@ -53,6 +54,7 @@ class Requests(ListPage):
     subtitle = gettext_lazy("What was asked for in your projects, and how far it is.")
     template_name = "orchestra/orders/list.html"
     filterset_class = OrderFilters
+    api = "api:order-list"
     table_class = OrderTable
     empty_title = gettext_lazy("No requests yet")
     empty_text = gettext_lazy("Choose a service; its price and room show before you ask.")
@@ -305,13 +307,14 @@ def order_context(order: Order, viewer: Any) -> dict[str, Any]:
         "order": order,
         "title": str(order),
         "state": state,
-        "kind": OrderKind(order.kind).label,
+        "kind": order.get_alteration_display() or OrderKind(order.kind).label,
         "environment": Environment(order.environment).label,
         "change_kind": ChangeKind(order.change_kind).label,
         "choices": chosen(order),
         "plan": plan,
         "plans": plans,
         "steps": grouped_steps(plan, order) if plan else [],
+        "rows": changed_by(plan) if plan else [],
         "approvals": [
             (approval, Decision(approval.decision), one)
             for one in plans
@@ -333,6 +336,12 @@ def order_context(order: Order, viewer: Any) -> dict[str, Any]:
     }
 
 
+def changed_by(plan: Plan) -> list[Difference]:
+    """Return from what to what a change goes; empty for new capacity and for giving back."""
+    said = plan.document.get("change")
+    return differences(said["before"], said["after"]) if said else []
+
+
 def chosen(order: Order) -> list[tuple[str, Any]]:
     """Return the service's choices as label and value."""
     properties = order.offering_version.parameters.get("properties", {})
@@ -348,7 +357,8 @@ def grouped_steps(plan: Plan, order: Order) -> list[dict[str, Any]]:
     names = instance_names(order.name, order.instances)
     groups: dict[Any, dict[str, Any]] = {}
     for step in plan.document["steps"]:
-        index = None if "[" not in step["key"] else step["index"]
+        is_of_copy = "[" in step["key"] and not order.alteration
+        index = step["index"] if is_of_copy else None
         group = groups.setdefault(
             index,
             {

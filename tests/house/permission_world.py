@@ -219,6 +219,14 @@ def addresses(world: PermissionWorld) -> dict[str, dict[str, Any]]:
         "orchestra:approval": {"pk": world.waiting.pk},
         "orchestra:application": {"pk": world.live.pk},
         "orchestra:application-retire": {"pk": world.live.pk},
+        "orchestra:deployment-resize": {"pk": world.live.pk},
+        "orchestra:deployment-extend": {"pk": world.live.pk},
+        "orchestra:deployment-end": {"pk": world.live.pk},
+        "orchestra:deployment-estimate": {"pk": world.live.pk, "what": "resize"},
+        "api:deployment-detail": {"pk": world.live.pk},
+        "api:deployment-resize": {"pk": world.live.pk},
+        "api:deployment-extend": {"pk": world.live.pk},
+        "api:deployment-end": {"pk": world.live.pk},
         "orchestra:application-confirm": forever,
         "orchestra:notice-read": notice,
         "orchestra:defaults-of": place,
@@ -284,6 +292,7 @@ def contents(world: PermissionWorld) -> dict[str, dict[str, Any]]:
     key = {"idempotency_key": uuid4().hex}
     sha256, waiting_sha256 = sha_of(world.planned), sha_of(world.waiting)
     decision = {"plan_sha256": waiting_sha256, "decision": "approve", "reason": ""}
+    resize = {"parameters.disk": "100", "reason": "Full", "offering": "", "shown": ""}
     soon = f"{database_now() + timedelta(days=9):%Y-%m-%dT%H:%M}"
     return {
         "orchestra:request-new": typed(catalogue, name="fresh"),
@@ -304,6 +313,29 @@ def contents(world: PermissionWorld) -> dict[str, dict[str, Any]]:
         "api:defaults-terms": {"lease_days": 60, "version": 0},
         "api:defaults-capacity": {"cpu_ratio": "2", "version": 0},
         "api:defaults-accounts": {"mode": "chargeback", "version": 0},
+        "orchestra:deployment-resize": resize | key | {"version": world.live.generation},
+        "orchestra:deployment-extend": {
+            "end_at": f"{database_now() + timedelta(days=60):%Y-%m-%dT%H:%M}",
+            "reason": "Needed",
+            "version": world.live.generation,
+            **key,
+        },
+        "orchestra:deployment-end": {
+            "end_at": soon,
+            "reason": "Not needed",
+            "confirm_name": world.live.name,
+            **key,
+        },
+        "orchestra:deployment-estimate": resize,
+        "api:deployment-resize": {"parameters": {"disk": 100}, "business_reason": "Full"},
+        "api:deployment-extend": {
+            "end_at": (database_now() + timedelta(days=60)).isoformat(),
+            "business_reason": "Needed",
+        },
+        "api:deployment-end": {
+            "end_at": (database_now() + timedelta(days=9)).isoformat(),
+            "business_reason": "Not needed",
+        },
         "orchestra:run-steer": {"desired": "pause"},
         "orchestra:step-skip": {"reason": "By hand"},
         "orchestra:step-resolve": {"reason": "By hand", "external_ref": "vm-1"},
