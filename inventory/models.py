@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 import pgtrigger
 from django.contrib.postgres.constraints import ExclusionConstraint
 from django.contrib.postgres.fields import DateTimeRangeField, RangeOperators
+from django.contrib.postgres.indexes import GistIndex
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
 from django.db.models import F, Q
@@ -20,8 +21,8 @@ from inventory.choices import (
     RankingPolicy,
     ResourceStatus,
 )
+from inventory.foundation.defaults import DefaultsVersion
 from inventory.foundation.models import (
-    DefaultsVersion,
     Organisation,
     Project,
     plain_text,
@@ -95,7 +96,9 @@ class ResourceProvider(models.Model):
     """A host, array, network or device. It may nest: host, NUMA node, GPU.
 
     `root` is empty for a root itself. `generation` counts changes of inventories and allocations,
-    so that a writer with an old picture is refused.
+    so that a writer with an old picture is refused. `layout` is the number of the last change of
+    everything but what is held: the database sets it from a sequence (migration 0004), also when
+    an inventory or a property of the provider changes, so that a picture of a pool may be kept.
     """
 
     pool = models.ForeignKey(Pool, models.PROTECT, related_name="providers")
@@ -113,6 +116,7 @@ class ResourceProvider(models.Model):
         _("state"), max_length=10, choices=ProviderState, default=ProviderState.OPEN
     )
     generation = models.PositiveBigIntegerField(default=0, editable=False)
+    layout = models.BigIntegerField(default=0, editable=False)
     traits = models.ManyToManyField(Trait, blank=True, related_name="providers")
     external_ref = models.CharField(max_length=200, blank=True)
     attributes = models.JSONField(default=dict, blank=True)
@@ -252,6 +256,9 @@ class CapacitySpan(models.Model):
                 condition=Q(shortfall=Greatest(F("used") - F("capacity"), 0)),
                 name="span_shortfall_exact",
             ),
+        ]
+        indexes: ClassVar = [
+            GistIndex(fields=["during"], condition=Q(used__gt=0), name="span_in_use_idx")
         ]
 
     def __str__(self) -> str:

@@ -14,7 +14,6 @@ Nothing is written. `services.reserve` plans under the pool's lock, so that the 
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import IntEnum
@@ -137,7 +136,7 @@ def headrooms(
     nodes = pool_snapshot(pool=pool, classes=classes, start=start, end=end)
     counts = []
     for need in needs:
-        board = _Board(pool, deepcopy(nodes))
+        board = _Board(pool, [node.fresh() for node in nodes])
         fits = 0
         while fits < at_most and board.place(need) is not None:
             fits += 1

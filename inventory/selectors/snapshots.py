@@ -1,15 +1,25 @@
-"""What placement plans on: a pool's providers and what is free on them over an interval."""
+"""What placement plans on: a pool's providers and what is free on them over an interval.
+
+A pool's layout (hosts, devices, properties, sizes) changes seldom and is kept by this process; one
+query says whether it still holds. What is used changes all the time and is read every time.
+"""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
+from django.db import connection
 from django.db.models import F, Max, Min
+from django.db.models.query import QuerySet
 
 from inventory.choices import ProviderState
-from inventory.models import Inventory, Pool, ResourceClass, ResourceProvider
+from inventory.models import CapacitySpan, Inventory, Pool, ResourceClass, ResourceProvider
+
+MOST_LAYOUTS = 32
+
+# Primary key, class, capacity, least, most and step of a unit.
+_Shelf = tuple[int, str, int, int, int, int]
 
 
 @dataclass(slots=True)
@@ -26,9 +36,70 @@ class Stock:
     step_size: int
 
 
-@dataclass(slots=True)
+class _Picture:
+    """What one snapshot has beside the layout: the classes asked for, and what is in use."""
+
+    __slots__ = ("classes", "uses")
+
+    def __init__(self, classes: Collection[str], uses: Mapping[int, tuple[int, int, int]]) -> None:
+        self.classes = frozenset(classes)
+        self.uses = uses
+
+    def stocks(self, shelves: Collection[_Shelf]) -> dict[str, Stock]:
+        """Return the stocks of the classes; an inventory that nobody uses has all free."""
+        found = {}
+        for inventory_id, name, whole, *units in shelves:
+            if name in self.classes:
+                capacity, used, free = self.uses.get(inventory_id, (whole, 0, whole))
+                found[name] = Stock(inventory_id, name, capacity, used, free, *units)
+        return found
+
+
 class Node:
-    """One provider of the snapshot with its traits and its inventories by class."""
+    """One provider of the snapshot with its traits and its inventories by class.
+
+    It is the snapshot's own: placement takes from its stocks. They are made when first looked at,
+    because of a large pool most hosts are never looked at.
+    """
+
+    __slots__ = (
+        "_fixed",
+        "_picture",
+        "_stocks",
+        "is_open",
+        "is_sharing",
+        "name",
+        "provider_id",
+        "root_id",
+        "traits",
+    )
+
+    def __init__(self, fixed: "_Fixed", picture: _Picture) -> None:
+        self.provider_id = fixed.provider_id
+        self.name = fixed.name
+        self.root_id = fixed.root_id
+        self.is_sharing = fixed.is_sharing
+        self.is_open = fixed.is_open
+        self.traits = fixed.traits
+        self._fixed = fixed
+        self._picture = picture
+        self._stocks: dict[str, Stock] | None = None
+
+    @property
+    def stocks(self) -> dict[str, Stock]:
+        """Return the inventories of the classes asked for, by class."""
+        if self._stocks is None:
+            self._stocks = self._picture.stocks(self._fixed.shelves)
+        return self._stocks
+
+    def fresh(self) -> "Node":
+        """Return the same provider with nothing taken from it."""
+        return Node(self._fixed, self._picture)
+
+
+@dataclass(slots=True, frozen=True)
+class _Fixed:
+    """One provider as the layout has it."""
 
     provider_id: int
     name: str
@@ -36,7 +107,20 @@ class Node:
     is_sharing: bool
     is_open: bool
     traits: frozenset[str]
-    stocks: dict[str, Stock]
+    shelves: tuple[_Shelf, ...]
+
+
+@dataclass(slots=True, frozen=True)
+class _Layout:
+    """A pool's providers, the capacity of each inventory, and which ever have another one."""
+
+    mark: tuple[int | None, ...]
+    providers: tuple[_Fixed, ...]
+    whole: dict[int, int]
+    uneven: tuple[int, ...]
+
+
+_layouts: dict[tuple[str, int], _Layout] = {}
 
 
 def pool_snapshot(
@@ -47,34 +131,89 @@ def pool_snapshot(
     Only inventories of the classes are read. `free` is the least that is free at any instant of
     [start, end), `used` the most that is used, `capacity` the least there is.
     """
+    layout = _layout_of(pool)
+    picture = _Picture(classes, _uses(layout, start, end))
+    return [Node(fixed, picture) for fixed in layout.providers]
+
+
+def _layout_of(pool: Pool) -> _Layout:
+    """Return the pool's layout: the kept one while nothing of it has changed.
+
+    Each change gives a provider a number that was never given before (even where it is taken
+    back), so the same sum, count and last number mean the same layout.
+    """
+    key = (str(connection.settings_dict["NAME"]), pool.pk)
+    mark = _mark(pool)
+    known = _layouts.get(key)
+    if known is None or known.mark != mark:
+        known = _read_layout(pool, mark)
+        while len(_layouts) >= MOST_LAYOUTS:
+            _layouts.pop(next(iter(_layouts)), None)
+        _layouts[key] = known
+    return known
+
+
+def _mark(pool: Pool) -> tuple[int | None, ...]:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*), max(layout), sum(layout)::bigint, max(id)"
+            " FROM inventory_resourceprovider WHERE pool_id = %s",
+            [pool.pk],
+        )
+        return tuple(cursor.fetchone())
+
+
+def _read_layout(pool: Pool, mark: tuple[int | None, ...]) -> _Layout:
     traits: dict[int, set[str]] = defaultdict(set)
     for provider_id, trait in ResourceProvider.traits.through.objects.filter(
         resourceprovider__pool=pool
     ).values_list("resourceprovider_id", "trait__name"):
         traits[provider_id].add(trait)
-    stocks: dict[int, dict[str, Stock]] = defaultdict(dict)
-    for row in _stock_rows(pool, classes, start, end):
-        stock = Stock(*row[1:])
-        stocks[row[0]][stock.resource_class] = stock
+    shelves: dict[int, list[_Shelf]] = defaultdict(list)
+    for provider_id, *shelf in (
+        Inventory.objects.filter(provider__pool=pool)
+        .order_by("pk")
+        .values_list(
+            "provider_id",
+            "pk",
+            "resource_class__name",
+            "capacity",
+            "min_unit",
+            "max_unit",
+            "step_size",
+        )
+    ):
+        shelves[provider_id].append(tuple(shelf))
     providers = list(
         ResourceProvider.objects.filter(pool=pool)
         .order_by("pk")
         .values_list("id", "name", "parent_id", "root_id", "is_sharing", "state")
     )
     closed = _closed({pk: (parent_id, state) for pk, _, parent_id, _, _, state in providers})
-    return [
-        Node(
-            provider_id=pk,
-            name=name,
-            root_id=root_id or pk,
-            is_sharing=is_sharing,
-            is_open=pk not in closed,
-            traits=frozenset(traits.get(pk, ())),
-            stocks=stocks.get(pk, {}),
-        )
-        for pk, name, _, root_id, is_sharing, state in providers
-        if state != ProviderState.RETIRED
-    ]
+    uneven = (
+        CapacitySpan.objects.filter(inventory__provider__pool=pool)
+        .exclude(capacity=F("inventory__capacity"))
+        .values_list("inventory_id", flat=True)
+        .distinct()
+    )
+    return _Layout(
+        mark=mark,
+        providers=tuple(
+            _Fixed(
+                provider_id=pk,
+                name=name,
+                root_id=root_id or pk,
+                is_sharing=is_sharing,
+                is_open=pk not in closed,
+                traits=frozenset(traits.get(pk, ())),
+                shelves=tuple(shelves.get(pk, ())),
+            )
+            for pk, name, _, root_id, is_sharing, state in providers
+            if state != ProviderState.RETIRED
+        ),
+        whole={shelf[0]: shelf[2] for found in shelves.values() for shelf in found},
+        uneven=tuple(uneven),
+    )
 
 
 def _closed(tree: dict[int, tuple[int | None, str]]) -> set[int]:
@@ -89,33 +228,34 @@ def _closed(tree: dict[int, tuple[int | None, str]]) -> set[int]:
     return closed
 
 
-def _stock_rows(
-    pool: Pool, classes: Collection[str], start: datetime, end: datetime | None
-) -> Iterable[tuple[Any, ...]]:
+def _uses(
+    layout: _Layout, start: datetime, end: datetime | None
+) -> dict[int, tuple[int, int, int]]:
+    """Return (least capacity, most used, least free) by inventory, where not all is free."""
+    spans = CapacitySpan.objects.filter(during__overlap=(start, end))
+    uses = {}
+    # Of all pools: little is in use at any instant, and so the index alone answers.
+    for pk, capacity, used, free in _least(spans.filter(used__gt=0)):
+        if pk in layout.whole:
+            whole = layout.whole[pk]
+            uses[pk] = (min(capacity, whole), used, min(free, whole))
+    if layout.uneven:
+        # Their unused spans count too: the capacity may be another in each.
+        for pk, *figures in _least(spans.filter(inventory_id__in=layout.uneven)):
+            uses[pk] = (figures[0], figures[1], figures[2])
+    return uses
+
+
+def _least(spans: QuerySet[CapacitySpan]) -> QuerySet[CapacitySpan, tuple[int, ...]]:
     return (
-        Inventory.objects.filter(
-            provider__pool=pool,
-            resource_class__name__in=classes,
-            spans__during__overlap=(start, end),
-        )
-        .order_by("pk")
-        .values("pk")
+        spans.order_by()
+        .values("inventory_id")
         .annotate(
-            least_capacity=Min("spans__capacity"),
-            most_used=Max("spans__used"),
-            least_free=Min(F("spans__capacity") - F("spans__used")),
+            least_capacity=Min("capacity"),
+            most_used=Max("used"),
+            least_free=Min(F("capacity") - F("used")),
         )
-        .values_list(
-            "provider_id",
-            "pk",
-            "resource_class__name",
-            "least_capacity",
-            "most_used",
-            "least_free",
-            "min_unit",
-            "max_unit",
-            "step_size",
-        )
+        .values_list("inventory_id", "least_capacity", "most_used", "least_free")
     )
 
 
