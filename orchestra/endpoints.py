@@ -16,9 +16,14 @@ from billing.models import AccountDefaults
 from billing.services import set_account_defaults
 from inventory.foundation.api import within_token, write_once
 from inventory.foundation.clock import database_now
-from inventory.foundation.defaults import current_number, require_place, values_in_force
+from inventory.foundation.defaults import (
+    DefaultsVersion,
+    current_number,
+    require_place,
+    values_in_force,
+)
 from inventory.foundation.errors import NotVisible
-from inventory.foundation.models import DefaultsVersion, Organisation
+from inventory.foundation.models import Organisation
 from inventory.foundation.pages import MAX_ID
 from inventory.foundation.permissions import Action
 from inventory.foundation.selectors import organisations_for

@@ -63,7 +63,7 @@ class YesNoField(forms.TypedChoiceField):
 def ends_by_itself(lease_days: int | None) -> str:
     """Return what the form says of an empty end; None where the projects have several rules."""
     if lease_days is None:
-        return _("Test and development end by themselves where none is named.")
+        return str(_("Test and development end by themselves where none is named."))
     return _("Test and development end after %s days where none is named.") % lease_days
 
 

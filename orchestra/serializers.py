@@ -318,7 +318,7 @@ class DefaultSerializer(serializers.Serializer[Any]):
 
     value = serializers.JSONField()
     own = serializers.JSONField(allow_null=True)
-    source = serializers.CharField()
+    source = serializers.CharField()  # type: ignore[assignment]
 
 
 class DefaultsPartSerializer(serializers.Serializer[Any]):
@@ -377,4 +377,4 @@ class CapacityInput(DefaultsInput):
 class AccountsInput(DefaultsInput):
     """What new accounts start as; null is as the organisation above."""
 
-    mode = serializers.ChoiceField(choices=AccountMode, required=False, allow_null=True)
+    mode = serializers.ChoiceField(choices=AccountMode.choices, required=False, allow_null=True)

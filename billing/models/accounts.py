@@ -21,8 +21,8 @@ from billing.choices import (
     Rounding,
 )
 from billing.models.fields import code_name, currency_code
+from inventory.foundation.defaults import DefaultsVersion
 from inventory.foundation.models import (
-    DefaultsVersion,
     Organisation,
     Project,
     User,

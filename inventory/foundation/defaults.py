@@ -6,16 +6,49 @@ Each house keeps the values that are its own in a model derived from `DefaultsVe
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
 from django.db import IntegrityError, models, transaction
+from django.utils.translation import gettext_lazy as _
 
 from inventory.foundation.errors import Forbidden, InvalidInput, NotVisible, StaleEdit
-from inventory.foundation.models import DefaultsVersion, Organisation, User
+from inventory.foundation.models import AppendOnlyModel, Organisation, User, plain_text
 from inventory.foundation.permissions import Action, organisations_where, refusal
 from inventory.foundation.selectors import ancestry
 from inventory.foundation.trail import record_audit
+
+
+class DefaultsVersion(AppendOnlyModel):
+    """What holds from `set_at` on where nobody chooses otherwise: one version of the values that
+    an organisation (none: the whole installation) set for itself and those below it.
+
+    An empty value is that of the organisation above, then the installation's, then `BUILT_IN`.
+    The fields of a house's own model that stand in `BUILT_IN` are its values.
+    """
+
+    BUILT_IN: ClassVar[Mapping[str, Any]] = {}
+
+    organisation = models.ForeignKey(
+        Organisation, models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    number = models.PositiveIntegerField(_("version"))
+    reason = models.CharField(_("reason"), max_length=500, blank=True, validators=[plain_text])
+    set_by = models.ForeignKey(User, models.PROTECT, related_name="+")
+    set_at = models.DateTimeField(_("set"))
+
+    class Meta(AppendOnlyModel.Meta):
+        abstract = True
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(
+                fields=["organisation", "number"],
+                nulls_distinct=False,
+                name="%(class)s_version_unique",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.organisation or _('Everywhere')} {self.number}"
 
 
 @dataclass(frozen=True)
@@ -95,7 +128,7 @@ def history_of_values(
 ) -> list[Change]:
     """Return the place's versions, newest first, each with what it changed."""
     newest = list(
-        kind._default_manager.filter(organisation_id=organisation_id)
+        kind._default_manager.filter(models.Q(organisation_id=organisation_id))
         .select_related("set_by")
         .order_by("-number")[: at_most + 1]
     )

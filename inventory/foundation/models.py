@@ -1,8 +1,7 @@
 """Who and where: people, organisations, projects, roles, and the rows that record what happened."""
 
 import uuid
-from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import pgtrigger
 from django.contrib.auth.models import AbstractUser, Group
@@ -578,35 +577,3 @@ class Slot(models.Model):
 
     def __str__(self) -> str:
         return f"{self.job} {self.period}"
-
-
-class DefaultsVersion(AppendOnlyModel):
-    """What holds from `set_at` on where nobody chooses otherwise: one version of the values that
-    an organisation (none: the whole installation) set for itself and those below it.
-
-    An empty value is that of the organisation above, then the installation's, then `BUILT_IN`.
-    The fields of a house's own model that stand in `BUILT_IN` are its values.
-    """
-
-    BUILT_IN: ClassVar[Mapping[str, Any]] = {}
-
-    organisation = models.ForeignKey(
-        Organisation, models.PROTECT, null=True, blank=True, related_name="+"
-    )
-    number = models.PositiveIntegerField(_("version"))
-    reason = models.CharField(_("reason"), max_length=500, blank=True, validators=[plain_text])
-    set_by = models.ForeignKey(User, models.PROTECT, related_name="+")
-    set_at = models.DateTimeField(_("set"))
-
-    class Meta(AppendOnlyModel.Meta):
-        abstract = True
-        constraints: ClassVar[list[models.BaseConstraint]] = [
-            models.UniqueConstraint(
-                fields=["organisation", "number"],
-                nulls_distinct=False,
-                name="%(class)s_version_unique",
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.organisation or _('Everywhere')} {self.number}"

@@ -8,7 +8,8 @@ Two kinds of file are read. Our own has the columns
     rack       the rack that it stands in
     sharing    yes for storage or a network that serves every host of the pool
     VCPU, …    any kind of capacity, by its name in capitals: how much; empty for none
-    VCPU.reserved, VCPU.ratio     its host overhead (0) and over-commit ratio (1)
+    VCPU.reserved, VCPU.ratio     its host overhead (0) and over-commit ratio (empty: what
+                                  the host has, for a new one the default of the pool's operator)
 
 and the public trace's node list has `sn,cpu_milli,memory_mib,gpu,model`: a host with CPU_MILLI and
 MEMORY_MB, and below it one device with GPU_MILLI 1000 and the trait GPU_<MODEL> for each GPU.
@@ -40,11 +41,11 @@ class ImportRefused(FileRefused):
 
 @dataclass(frozen=True)
 class Figures:
-    """How much of one class a line gives."""
+    """How much of one class a line gives; without a ratio the default, or what is there."""
 
     total: int
     reserved: int = 0
-    ratio: Decimal = Decimal(1)
+    ratio: Decimal | None = None
     max_unit: int = LARGEST
 
 
@@ -112,15 +113,17 @@ class _Cells(Row):
     def __init__(self, row: Row) -> None:
         super().__init__(row.number, row.cells, row.faults)
 
-    def ratio(self, column: str) -> Decimal:
+    def ratio(self, column: str) -> Decimal | None:
         text = self.cells.get(column, "")
+        if not text:
+            return None
         try:
-            ratio = Decimal(text or "1")
+            ratio = Decimal(text)
         except InvalidOperation:
             ratio = Decimal("NaN")
         if not (ratio.is_finite() and 0 < ratio < 1_000_000 and ratio == round(ratio, 4)):
             self.fault(column, f"{text[:40]!r} is not a ratio such as 1 or 4.5 (four decimals)")
-            return Decimal(1)
+            return None
         return ratio
 
     def traits(self) -> frozenset[str]:

@@ -18,7 +18,7 @@ from inventory.foundation.rows import Fault
 from inventory.foundation.trail import record_audit
 from inventory.models import Aggregate, Inventory, Pool, ResourceProvider, Trait
 from inventory.placement import DEVICE_CLASS
-from inventory.selectors import lock_pool, lock_providers
+from inventory.selectors import capacity_ratios, lock_pool, lock_providers
 from inventory.services.classes import named_class, named_trait
 from inventory.services.hostlists import ImportRefused, Line, read_lines
 from inventory.services.inventories import set_inventory
@@ -138,7 +138,7 @@ def _bring(pool: Pool, lines: Sequence[Line], at: datetime, actor: User | None) 
         for line in lines
         if line.name in existing and _differs(existing[line.name], line)
     }
-    _add(pool, fresh, existing)
+    _add(pool, fresh, existing, at)
     lock_providers({existing[name].pk for name in differing})
     for name, line in differing.items():
         _change(existing[name], line, at, actor)
@@ -178,7 +178,14 @@ def _differs(provider: ResourceProvider, line: Line) -> bool:
         each.resource_class.name: (each.total, each.reserved, each.allocation_ratio)
         for each in provider.inventories.all()
     }
-    asked = {name: (each.total, each.reserved, each.ratio) for name, each in line.figures.items()}
+    asked = {
+        name: (
+            each.total,
+            each.reserved,
+            known[name][2] if each.ratio is None and name in known else each.ratio,
+        )
+        for name, each in line.figures.items()
+    }
     missing_traits = line.traits - {trait.name for trait in provider.traits.all()}
     return bool(missing_traits) or any(known.get(name) != each for name, each in asked.items())
 
@@ -201,7 +208,9 @@ def _change(provider: ResourceProvider, line: Line, at: datetime, actor: User | 
         )
 
 
-def _add(pool: Pool, lines: Sequence[Line], existing: dict[str, ResourceProvider]) -> None:
+def _add(
+    pool: Pool, lines: Sequence[Line], existing: dict[str, ResourceProvider], at: datetime
+) -> None:
     """Insert the new providers, parents before children, with inventories and first spans."""
     waiting = list(lines)
     while waiting:
@@ -214,6 +223,7 @@ def _add(pool: Pool, lines: Sequence[Line], existing: dict[str, ResourceProvider
     classes = {
         name: named_class(name=name) for name in sorted({n for line in lines for n in line.figures})
     }
+    ratios = capacity_ratios(organisation_id=pool.organisation_id, at=at)
     inventories = Inventory.objects.bulk_create(
         [
             Inventory(
@@ -221,7 +231,7 @@ def _add(pool: Pool, lines: Sequence[Line], existing: dict[str, ResourceProvider
                 resource_class=classes[name],
                 total=figures.total,
                 reserved=figures.reserved,
-                allocation_ratio=figures.ratio,
+                allocation_ratio=ratios.of(name) if figures.ratio is None else figures.ratio,
                 max_unit=figures.max_unit,
             )
             for line in lines

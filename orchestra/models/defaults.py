@@ -8,7 +8,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from inventory.foundation.models import DefaultsVersion
+from inventory.foundation.defaults import DefaultsVersion
 
 LONGEST_LEASE_DAYS = 3650
 EARLIEST_WARNING_DAYS = 365

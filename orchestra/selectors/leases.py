@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Coalesce
@@ -16,7 +17,7 @@ from orchestra.models import Deployment, LeaseWarning
 SLACK = timedelta(days=1)  # a day may have 25 hours
 
 
-def with_due(rows: QuerySet[Deployment]) -> QuerySet[Deployment]:
+def with_due(rows: QuerySet[Deployment]) -> QuerySet[Any]:
     """Add `due_at`: the agreed end or, where none is agreed, when it is to be confirmed."""
     return rows.annotate(due_at=Coalesce("lease_end_at", "confirm_by"))
 

@@ -63,7 +63,9 @@ def rules_of_place(
 def versions_of_place(*, organisation_id: int | None, at_most: int = 50) -> list[PolicyVersion]:
     """Return what the rules of the place itself said when, newest first."""
     return list(
-        PolicyVersion.objects.filter(policy__organisation_id=organisation_id, policy__project=None)
+        PolicyVersion.objects.filter(
+            Q(policy__organisation_id=organisation_id), policy__project=None
+        )
         .select_related("policy", "created_by")
         .order_by("-created_at", "-pk")[:at_most]
     )

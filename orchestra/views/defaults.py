@@ -15,6 +15,7 @@ from billing.models import AccountDefaults
 from billing.services import set_account_defaults
 from inventory.foundation.clock import database_now
 from inventory.foundation.defaults import (
+    DefaultsVersion,
     Value,
     current_number,
     history_of_values,
@@ -23,7 +24,7 @@ from inventory.foundation.defaults import (
     values_in_force,
 )
 from inventory.foundation.errors import NotVisible
-from inventory.foundation.models import DefaultsVersion, Organisation
+from inventory.foundation.models import Organisation
 from inventory.foundation.pages import FormPage, PortalPage, find
 from inventory.foundation.permissions import Action, refusal
 from inventory.foundation.selectors import organisations_for
@@ -235,7 +236,7 @@ class ChangeDefaults(PlacePage, FormPage):
         self.at = database_now()
         self.place_id = self.organisation.pk if self.organisation else None
         self.back = reverse("orchestra:defaults-of", args=[self.place_id or EVERYWHERE])
-        self.form_class = self.part.form  # type: ignore[misc]
+        self.form_class = self.part.form
         self.values = values_in_force(self.part.kind, organisation_id=self.place_id, at=self.at)
 
     def initial(self) -> dict[str, Any]:
@@ -328,9 +329,8 @@ class RuleNew(PlacePage, FormPage):
 
     def initial(self) -> dict[str, Any]:
         """Start from what holds now."""
-        rule = self.newest.rule if self.newest else None
-        if rule is None:
-            rule = self.rules[0].rule if self.rules else FIRST_RULE
+        versions = [self.newest] if self.newest else self.rules
+        rule = versions[0].rule if versions else dict(FIRST_RULE)
         return {"currency": "EUR"} | rule | {"version": self.newest.number if self.newest else 0}
 
     def act(self, form: RuleForm) -> str:

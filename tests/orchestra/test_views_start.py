@@ -175,7 +175,9 @@ def test_every_list_page_draws_for_every_role(
     root.is_superuser = True
     root.save()
     addresses = [
-        reverse(f"orchestra:{page.name}") for page in pages if "<" not in str(page.pattern)
+        reverse(f"orchestra:{page.name}")
+        for page in pages
+        if "<" not in str(page.pattern) and page.name != "notices-read"  # only a POST
     ]
     for user in (member, owner, approver, operator, finance, auditor, stranger, root):
         browser = signed_in(user)
