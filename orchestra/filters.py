@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from inventory.foundation.clock import database_now
 from inventory.foundation.filters import PortalFilterSet, ProjectChoice
 from orchestra.choices import (
+    BreakerState,
     DeploymentState,
     Environment,
     NoticeKind,
@@ -16,7 +17,7 @@ from orchestra.choices import (
     OrderState,
     RunState,
 )
-from orchestra.models import Deployment, Notification, Order, Run
+from orchestra.models import Connection, Deployment, Notification, Order, Run
 from orchestra.selectors.leases import ending_soon, overdue
 
 SOON_DAYS = 30  # what the lists and the start page call soon
@@ -127,3 +128,15 @@ class CatalogueFilters(PortalFilterSet):
 
     search = ("offering__name", "offering__summary", "offering__category", "resource_kind")
     category = django_filters.AllValuesFilter("offering__category", label=_("Category"))
+
+
+class ConnectionFilters(PortalFilterSet):
+    """Filters of the list of connections."""
+
+    search = ("label", "name", "kind", "pool_links__pool__name")
+    breaker = django_filters.ChoiceFilter(choices=BreakerState, label=_("State"))
+    kind = django_filters.CharFilter(label=_("Kind"), max_length=60)
+
+    class Meta:
+        model = Connection
+        fields: ClassVar[list[str]] = []

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.middleware.csrf import get_token
 from django.urls import reverse
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
@@ -18,7 +18,14 @@ from inventory.foundation.tables import (
     WhenColumn,
 )
 from inventory.foundation.templatetags.portal import when
-from orchestra.choices import DeploymentState, Environment, OrderKind, OrderState, RunState
+from orchestra.choices import (
+    BreakerState,
+    DeploymentState,
+    Environment,
+    OrderKind,
+    OrderState,
+    RunState,
+)
 from orchestra.models import Order
 
 
@@ -200,3 +207,36 @@ class RunTable(PortalTable):
 
     class Meta(PortalTable.Meta):
         order_by = ("-number",)
+
+
+class PoolLinksColumn(TextColumn):
+    """The pools that a connection directs, each a link."""
+
+    def render(self, value: Any) -> SafeString:
+        """Draw the links."""
+        return format_html_join(
+            ", ",
+            '<a href="{}">{}</a>',
+            ((reverse("inventory:pool", args=[link.pool.slug]), link.pool) for link in value),
+        )
+
+    def value(self, **kwargs: Any) -> str:
+        """Return the names for the file."""
+        return ", ".join(str(link.pool) for link in kwargs["value"])
+
+
+class ConnectionTable(PortalTable):
+    """How the outside world is reached."""
+
+    caption = _("Connections")
+    label = TextColumn(verbose_name=_("Connection"))
+    kind = TextColumn(verbose_name=_("Kind"), hide_narrow=True)
+    shown_links = PoolLinksColumn(verbose_name=_("Directs"), orderable=False)
+    inflight = QuantityColumn(verbose_name=_("Calls under way"), adds_up=True)
+    max_inflight = QuantityColumn(verbose_name=_("At most"), hide_narrow=True)
+    failures = QuantityColumn(verbose_name=_("Failures in a row"))
+    breaker = BadgeColumn(choices=BreakerState, verbose_name=_("State"))
+    probe_after = WhenColumn(verbose_name=_("Tried again"), style="ago", visible=False)
+
+    class Meta(PortalTable.Meta):
+        order_by = ("label",)

@@ -1,30 +1,28 @@
 """Connections: how the outside world is reached, and whether it answers."""
 
-from typing import Any
-
-from django.http import HttpRequest, HttpResponse
+from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
-from inventory.foundation.clock import database_now
-from inventory.foundation.pages import PortalPage
+from inventory.foundation.pages import ListPage
 from inventory.foundation.permissions import Action
-from orchestra.choices import BreakerState
+from orchestra.filters import ConnectionFilters
+from orchestra.models import Connection
 from orchestra.selectors.health import connections_seen
+from orchestra.tables import ConnectionTable
 
 
-class Connections(PortalPage):
+class Connections(ListPage):
     """The connections of the pools that the viewer operates."""
 
     title = _("Connections")
     subtitle = _("How each pool is reached, and whether it answers.")
-    template_name = "orchestra/connections/list.html"
     action = Action.POOL_EDIT
-    http_method_names = ["get", "head", "options"]
+    filterset_class = ConnectionFilters
+    table_class = ConnectionTable
+    empty_title = _("No connections yet")
+    empty_text = _("A connection tells how a pool is reached. Without one it takes no requests.")
+    empty_icon = "plug"
 
-    def get(self, _request: HttpRequest) -> HttpResponse:
-        """Draw the connections."""
-        rows: list[Any] = [
-            (connection, BreakerState(connection.breaker))
-            for connection in connections_seen(self.viewer)
-        ]
-        return self.page({"rows": rows, "now": database_now()})
+    def rows(self) -> QuerySet[Connection]:
+        """Return the connections with their calls under way."""
+        return connections_seen(self.viewer)
