@@ -15,9 +15,28 @@ from inventory.charts import Every, capacity_figure, hosts_figure, overcommit_fi
 from inventory.choices import AllocationState, RankingPolicy, ResourceStatus
 from inventory.filters import HostFilter, ResourceFilter
 from inventory.foundation.clock import database_now
-from inventory.foundation.pages import DetailPage, ListPage, PortalPage, Streamed, csv_file, find
+from inventory.foundation.forms import PortalForm
+from inventory.foundation.models import RoleGrant
+from inventory.foundation.pages import (
+    DetailPage,
+    FormPage,
+    ListPage,
+    PortalPage,
+    Streamed,
+    csv_file,
+    find,
+)
 from inventory.foundation.periods import day_start, previous_month
-from inventory.foundation.permissions import Action, may, projects_where
+from inventory.foundation.permissions import (
+    Action,
+    may,
+    organisations_where,
+    projects_where,
+    refusal,
+)
+from inventory.foundation.project_forms import GrantForm, WhyForm
+from inventory.foundation.project_lists import PoolRoleTable, RoleFilters
+from inventory.foundation.selectors import groups_of, members_of, roles_reaching
 from inventory.foundation.tables import PortalTable
 from inventory.models import Pool, Resource, ResourceProvider
 from inventory.placement import Need, headroom
@@ -33,6 +52,7 @@ from inventory.selectors import (
 )
 from inventory.selectors.histories import pool_history
 from inventory.selectors.resources import held_by, history_of, states_of, usual_sizes
+from inventory.services.roles import POOL_ROLES, grant_pool_role, revoke_pool_role
 from inventory.tables import CapacityTable, HostTable, ResourceTable, capacity_lines
 
 # Attributes that tell how to reach a resource, in the order in which they are shown.
@@ -322,3 +342,103 @@ def application_url(resource: Resource) -> str:
         return f"{reverse('orchestra:applications')}?{urlencode({'q': resource.application})}"
     except NoReverseMatch:
         return ""
+
+
+class PoolPeople(ListPage):
+    """Who holds a role in a pool: granted for the pool alone, or for its whole organisation."""
+
+    title = gettext_lazy("People of the pool")
+    template_name = "inventory/pools/people.html"
+    filterset_class = RoleFilters
+    table_class = PoolRoleTable
+    sees = None
+    empty_title = gettext_lazy("Nobody looks after this pool")
+    empty_icon = "people"
+
+    def rows(self) -> QuerySet[RoleGrant]:
+        """Return the roles that reach the pool; Forbidden for who does not see its hosts."""
+        self.pool = find(visible_pools(self.viewer), slug=self.kwargs["slug"])
+        if not may_look_into(self.viewer, self.pool):
+            raise refusal(Action.POOL_VIEW)
+        return roles_reaching(pool_id=self.pool.pk, organisation=self.pool.organisation)
+
+    def context(self) -> dict[str, Any]:
+        """Say whether the viewer may give roles here."""
+        owned = organisations_where(self.viewer, Action.PROJECT_EDIT)
+        return {
+            "pool": self.pool,
+            "subtitle": self.pool.name,
+            "may_edit": self.pool.organisation_id in owned,
+            "own": list(self.rows().filter(pool_id=self.pool.pk)[:SHOWN]),
+        }
+
+
+class PoolRoleForm(FormPage):
+    """What giving and taking a role in a pool share: the pool, and who may."""
+
+    def load(self) -> None:
+        """Find the pool and refuse who does not own its organisation."""
+        self.pool: Pool = find(visible_pools(self.viewer), slug=self.kwargs["slug"])
+        self.back = reverse("inventory:pool-people", args=[self.pool.slug])
+        if self.pool.organisation_id not in organisations_where(self.viewer, Action.PROJECT_EDIT):
+            raise refusal(Action.PROJECT_EDIT)
+
+    def context(self) -> dict[str, Any]:
+        """Name the pool on the page."""
+        return {"subtitle": self.pool.name}
+
+
+class GrantPoolRole(PoolRoleForm):
+    """Let a person or a group look after a pool, or read it."""
+
+    title = gettext_lazy("Give a role in the pool")
+    form_class = GrantForm
+    submit = gettext_lazy("Give the role")
+    done = gettext_lazy("The role is given.")
+
+    def form_arguments(self) -> dict[str, Any]:
+        """Offer the people and groups of the pool's organisation, and roles that mean something."""
+        return {
+            "people": members_of(self.pool.organisation),
+            "groups": groups_of(self.pool.organisation),
+            "roles": [(role.value, role.label) for role in POOL_ROLES],
+        }
+
+    def act(self, form: PortalForm) -> str:
+        """Grant it."""
+        values = dict(form.cleaned_data)
+        del values["idempotency_key"]
+        grant_pool_role(pool=self.pool, **values, actor=self.viewer, at=database_now())
+        return self.back
+
+
+class RevokePoolRole(PoolRoleForm):
+    """Take a role in a pool away, and say why."""
+
+    title = gettext_lazy("Take a role away")
+    template_name = "foundation/roles/revoke.html"
+    form_class = WhyForm
+    submit = gettext_lazy("Take it away")
+    done = gettext_lazy("The role is taken away.")
+
+    def load(self) -> None:
+        """Find the role among those of the pool alone."""
+        super().load()
+        reaching = roles_reaching(pool_id=self.pool.pk, organisation=self.pool.organisation)
+        own = reaching.filter(pool_id=self.pool.pk)
+        self.held: RoleGrant = find(own, pk=self.kwargs["grant"])
+
+    def context(self) -> dict[str, Any]:
+        """Name the role."""
+        return {"subtitle": f"{self.held} · {self.pool}", "held": self.held}
+
+    def act(self, form: PortalForm) -> str:
+        """Take it away."""
+        revoke_pool_role(
+            pool=self.pool,
+            grant=self.held,
+            reason=form.cleaned_data["reason"],
+            actor=self.viewer,
+            at=database_now(),
+        )
+        return self.back

@@ -80,6 +80,21 @@ class RoleTable(PortalTable):
     value_holder = render_holder
 
 
+class PoolRoleTable(RoleTable):
+    """Who holds which role in a pool; roles of its organisation are changed there."""
+
+    principal = TextColumn(verbose_name=_("Who"))
+
+    class Meta(RoleTable.Meta):
+        pass
+
+    def render_holder(self, record: RoleGrant) -> str:
+        """Name the organisation, or say that it is this pool alone."""
+        return str(record.organisation or _("this pool alone"))
+
+    value_holder = render_holder
+
+
 class WishFilters(PortalFilterSet):
     """What requests for projects and hand-overs are narrowed by."""
 

@@ -213,6 +213,20 @@ def all_grants_of(project: Project) -> QuerySet[RoleGrant]:
     )
 
 
+def roles_reaching(*, pool_id: int, organisation: Organisation) -> QuerySet[RoleGrant]:
+    """Return the roles in a pool and in the organisations above it, with those that have run out.
+
+    `has_ended` says which have run out (database time).
+    """
+    return (
+        RoleGrant.objects.filter(
+            Q(pool_id=pool_id) | Q(organisation_id__in=ancestry(organisation.pk))
+        )
+        .select_related(*ROLE_PARTS)
+        .annotate(has_ended=HAS_ENDED, principal=PRINCIPAL)
+    )
+
+
 def visible_roles(user: User) -> QuerySet[RoleGrant]:
     """Return the roles in projects that the person sees, and in organisations that reach them.
 

@@ -169,6 +169,11 @@ inventory:resources             GET    302  200  200  200  200  200  200  200  2
 inventory:resource              GET    302  404  200  200  200  200  200  200  404
 inventory:pools                 GET    302  200  200  200  200  200  200  200  200
 inventory:pool                  GET    302  404  200  200  200  200  200  200  200
+inventory:pool-people           GET    302  404  403  403  403  200  200  200  403
+inventory:pool-grant            GET    302  404  403  403  403  403  403  403  403
+inventory:pool-grant            POST   302  404  403  403  403  403  403  403  403
+inventory:pool-revoke           GET    302  404  403  403  403  403  403  403  403
+inventory:pool-revoke           POST   302  404  403  403  403  403  403  403  403
 inventory:pool-use              GET    302  404  200  200  200  200  200  200  200
 
 billing:costs                   GET    302  200  200  200  200  403  200  200  403
