@@ -53,7 +53,7 @@ class CostHistory:
 
 
 def cost_history(*, charges: QuerySet[Charge], by: str, at: datetime) -> CostHistory:
-    """Return what the charges come to by `by`, from the first of them to `at`.
+    """Return what the charges come to by `by`, from the first of them to the last before `at`.
 
     By day while that is at most two months, then by month, the last twelve. Of several currencies
     the first in alphabetical order. Three queries.
@@ -64,7 +64,10 @@ def cost_history(*, charges: QuerySet[Charge], by: str, at: datetime) -> CostHis
     if bounds["first"] is None:
         return CostHistory(every="day", starts=(), rows=(), currency="", as_of=None)
     zone = zone_named(billing_zone(charges=charges))
-    first, last = bounds["first"].astimezone(zone).date(), at.astimezone(zone).date()
+    first, last = (
+        bounds["first"].astimezone(zone).date(),
+        min(at, bounds["last"]).astimezone(zone).date(),
+    )
     inside = charges.filter(currency=bounds["currency"])
     if (last - first).days > DAYS_AT_MOST:
         return _monthly(inside, by, last.replace(day=1), bounds, since=first.replace(day=1))

@@ -2,6 +2,8 @@
 
 import csv
 import io
+from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 from django.db import connection
@@ -9,8 +11,11 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from inventory.charts import overcommit_figure
 from inventory.foundation.models import Organisation, Project, User
 from inventory.models import Pool
+from inventory.selectors import pool_capacity
+from inventory.selectors.histories import pool_history
 from inventory.services import activate, named_class, set_inventory, set_quota
 from tests.cast import NOW
 from tests.factories import HOST, hold, make_host, make_pool
@@ -151,3 +156,66 @@ def test_queries_do_not_grow(busy: Pool, organisation: Organisation, operator: U
 
     assert queries_of(client, "/pools/") == few <= CEILING
     assert queries_of(client, one) == few_of_one <= CEILING
+
+
+def test_use_over_time_is_weighted_and_says_what_is_not_over(
+    busy: Pool, operator: User, member: User
+) -> None:
+    """Since NOW 24 of 32 vCPU are held: all of the first host, half of the second."""
+    edges = [NOW + timedelta(days=day) for day in (-1, 0, 1, 2)]
+
+    history = pool_history(pool=busy, edges=edges, fullest=5)
+
+    shares = {one.resource_class.name: one.shares for one in history.classes}
+    assert shares["VCPU"][1:] == (Decimal("75.0"), Decimal("75.0"))
+    assert [(host.name, host.shares[1:]) for host in history.fullest] == [
+        ("host-1", (Decimal("100.0"), Decimal("100.0"))),
+        ("host-2", (Decimal("50.0"), Decimal("50.0"))),
+    ]
+    assert history.hosts == 2
+    address = reverse("inventory:pool-use", args=[busy.slug])
+    assert "By host" in signed_in(operator).get(address).text
+    assert "By host" not in signed_in(member).get(address).text
+    assert signed_in(member).get(address, {"figure": "hosts", "format": "csv"}).status_code == 404
+
+
+def test_half_a_stretch_counts_half(busy: Pool) -> None:
+    edges = [NOW - timedelta(days=1), NOW + timedelta(days=1)]
+
+    (shares,) = [
+        one.shares
+        for one in pool_history(pool=busy, edges=edges).classes
+        if one.resource_class.name == "VCPU"
+    ]
+
+    assert shares[0] is not None
+    assert 0 < shares[0] <= 75
+
+
+def test_what_is_sold_over_what_is_built_in(pool: Pool) -> None:
+    rows = pool_capacity(pool=pool, at=NOW)
+
+    figure = overcommit_figure(rows=rows)
+
+    held, may_be_held, built_in = figure.series
+    by_kind = {row.resource_class.label: row for row in rows}
+    for label, share in zip(figure.x, may_be_held.values, strict=True):
+        row = by_kind[label]
+        assert share is not None
+        assert share == pytest.approx(
+            Decimal(row.capacity * 100) / (row.physical - row.overhead), abs=Decimal("0.05")
+        )
+    assert built_in.is_line
+    assert len(held.values) == len(rows)
+
+
+def test_the_file_of_a_figure_is_its_table(busy: Pool, operator: User) -> None:
+    client = signed_in(operator)
+    address = reverse("inventory:pool", args=[busy.slug])
+
+    answer = client.get(address, {"figure": "capacity", "format": "csv"})
+
+    rows = rows_of(b"".join(answer))
+    assert answer["X-Row-Count"] == str(len(rows))
+    assert "75.0" in {row["Held (%)"] for row in rows}
+    assert client.get(address, {"figure": "other", "format": "csv"}).status_code == 404
