@@ -258,6 +258,34 @@ RULES: dict[str, str] = {
                   AND allocation.state <> 'released'
                   AND tstzrange(allocation.held_from, allocation.held_to) @> clock_timestamp()
                ), 0)""",
+    "a change leaves nothing held that is not delivered": """
+        SELECT 'allocation ' || allocation.id FROM inventory_allocation allocation
+          JOIN inventory_resource resource ON resource.id = allocation.resource_id
+         WHERE allocation.state = 'reserved' AND resource.status IN ('running', 'stopped')
+           AND NOT EXISTS (
+               SELECT 1 FROM orchestra_deploymentresource link
+                 JOIN orchestra_run run ON run.deployment_id = link.deployment_id
+                WHERE link.resource_id = resource.id
+                  AND run.state NOT IN ('succeeded', 'compensated', 'cancelled'))""",
+    "what is delivered is what the last plan says": """
+        SELECT 'resource ' || resource.id FROM orchestra_deployment deployment
+          JOIN orchestra_deploymentresource link ON link.deployment_id = deployment.id
+          JOIN inventory_resource resource ON resource.id = link.resource_id
+          JOIN LATERAL (
+               SELECT run.snapshot -> 'placement' -> 'amounts' AS amounts FROM orchestra_run run
+                WHERE run.deployment_id = deployment.id AND run.state = 'succeeded'
+                  AND run.action IN ('create', 'change')
+                ORDER BY run.id DESC LIMIT 1) plan ON true
+         CROSS JOIN LATERAL jsonb_each_text(plan.amounts) AS asked(class, amount)
+         WHERE deployment.state = 'live' AND resource.status = 'running'
+           AND NOT EXISTS (
+               SELECT 1 FROM orchestra_run run WHERE run.deployment_id = deployment.id
+                  AND run.state NOT IN ('succeeded', 'compensated', 'cancelled'))
+           AND asked.amount::bigint <> (
+               SELECT coalesce(sum(allocation.amount), 0) FROM inventory_allocation allocation
+                 JOIN inventory_resourceclass class ON class.id = allocation.resource_class_id
+                WHERE allocation.resource_id = resource.id AND allocation.state = 'active'
+                  AND class.name = asked.class)""",
     "nothing is metered that is not delivered": """
         SELECT 'allocation ' || allocation.id FROM inventory_allocation allocation
           JOIN inventory_resource resource ON resource.id = allocation.resource_id

@@ -11,8 +11,22 @@ from typing import Any
 from inventory.foundation.clock import database_now
 from inventory.foundation.models import Organisation, Project, User
 from inventory.models import Pool
-from orchestra.blueprints import create_steps, digest, retire_steps
-from orchestra.choices import ChangeKind, Decision, OfferingStatus, OrderKind, OrderState
+from orchestra.blueprints import (
+    create_steps,
+    digest,
+    end_steps,
+    extend_steps,
+    resize_steps,
+    retire_steps,
+)
+from orchestra.choices import (
+    Alteration,
+    ChangeKind,
+    Decision,
+    OfferingStatus,
+    OrderKind,
+    OrderState,
+)
 from orchestra.models import (
     Approval,
     Connection,
@@ -30,6 +44,7 @@ from orchestra.services.runs import start_run
 from tests.factories import make_pool
 
 AMOUNTS = {"VCPU": 4, "MEMORY_MB": 8192}
+OTHER_AMOUNTS = {"VCPU": 2, "MEMORY_MB": 16384}  # less of one, more of the other
 
 
 @dataclass
@@ -77,6 +92,35 @@ class Stage:
         copies = [(link.index, link.resource.name) for link in live_links(deployment)]
         return self._start(order, retire_steps(copies), at, None)
 
+    def change(self, deployment: Deployment, alteration: Alteration, **fields: Any) -> Run:
+        """Start the run of an approved order that changes a deployment."""
+        at = database_now()
+        deployment.refresh_from_db()
+        order = self._order(
+            deployment.name,
+            OrderKind.CHANGE,
+            deployment.instances,
+            at,
+            alteration=alteration,
+            deployment=deployment,
+            **fields,
+        )
+        copies = [(link.index, link.resource.name) for link in live_links(deployment)]
+        steps = {
+            Alteration.RESIZE: resize_steps(copies),
+            Alteration.EXTEND: extend_steps(),
+            Alteration.END: end_steps(),
+        }[alteration]
+        before = {"amounts": AMOUNTS, "parameters": {}}
+        return self._start(
+            order,
+            steps,
+            at,
+            None,
+            amounts=OTHER_AMOUNTS if alteration is Alteration.RESIZE else AMOUNTS,
+            change={"generation": deployment.generation, "before": before},
+        )
+
     def _order(
         self, name: str, kind: OrderKind, instances: int, at: datetime, **fields: Any
     ) -> Order:
@@ -101,15 +145,23 @@ class Stage:
         )
 
     def _start(
-        self, order: Order, steps: list[dict[str, Any]], at: datetime, effective: datetime | None
+        self,
+        order: Order,
+        steps: list[dict[str, Any]],
+        at: datetime,
+        effective: datetime | None,
+        *,
+        amounts: dict[str, int] = AMOUNTS,
+        **more: Any,
     ) -> Run:
         document = {
             "kind": str(order.kind),
             "deployment": order.name,
             "parameters": {},
             "instances": order.instances,
-            "placement": {"amounts": AMOUNTS, "required_traits": []},
+            "placement": {"amounts": amounts, "required_traits": []},
             "steps": steps,
+            **more,
         }
         plan = Plan.objects.create(
             order=order,

@@ -53,7 +53,7 @@ def test_from_approval_to_connecting_and_back(catalogue: Catalogue, member: User
 
     found = text(browser, f"/applications/{run.deployment_id}/")
     assert "web-1" in found
-    assert "Give back" in found
+    assert f'href="/applications/{run.deployment_id}/end/"' in found
     address = f"/applications/{run.deployment_id}/give-back/"
     page = text(browser, address)
     assert "web-1" in page

@@ -18,6 +18,7 @@ from orchestra.providers.base import (
     CreateRequest,
     Handle,
     MalformedAnswer,
+    NotOffered,
     OutcomeUnknown,
     Provider,
     ProviderError,
@@ -42,6 +43,7 @@ CASES: dict[str, Build] = {
     "simulated": simulated,
     "simulated, slow": lambda folder: simulated(folder, latency_ms=20),
     "simulated, not idempotent": lambda folder: simulated(folder, idempotent=False),
+    "simulated, cannot stop": lambda folder: simulated(folder, can_stop=False),
     "simulated, cannot look up": lambda folder: simulated(folder, lookup=False),
 }
 
@@ -125,6 +127,45 @@ def test_resize(provider: Provider) -> None:
     with pytest.raises(ProviderError) as refusal:
         provider.resize(key="k2", fence=2, ref="sim-999999", spec=larger)
     assert refusal.value.permanent
+
+
+def test_a_resize_is_done_once_and_found(provider: Provider) -> None:
+    handle = provider.create(request_for("k1"))
+    larger = replace(SPEC, amounts={"VCPU": 8, "MEMORY_MB": 4096})
+    for fence in (1, 2):
+        assert provider.resize(key="r1", fence=fence, ref=handle.ref, spec=larger) == handle
+    assert provider.describe(handle.ref).amounts == larger.amounts
+    if provider.capabilities().lookup:
+        assert provider.lookup("k1") == handle
+
+
+def test_a_late_resize_after_the_undo_is_refused(provider: Provider) -> None:
+    handle = provider.create(request_for("k1"))
+    larger = replace(SPEC, amounts={"VCPU": 8, "MEMORY_MB": 4096})
+    provider.resize(key="r1", fence=3, ref=handle.ref, spec=SPEC)
+    with pytest.raises(StaleFence):
+        provider.resize(key="r1", fence=2, ref=handle.ref, spec=larger)
+    assert provider.describe(handle.ref).amounts == SPEC.amounts
+
+
+def test_stop_leaves_the_thing_there(provider: Provider) -> None:
+    handle = provider.create(request_for("k1"))
+    if not provider.capabilities().stop:
+        with pytest.raises(NotOffered):
+            provider.stop(key="s1", fence=1, ref=handle.ref)
+        return
+    for fence in (1, 2):
+        provider.stop(key="s1", fence=fence, ref=handle.ref)
+    seen = provider.describe(handle.ref)
+    assert (seen.present, seen.attributes["state"]) == (True, "stopped")
+    with pytest.raises(StaleFence):
+        provider.stop(key="s1", fence=1, ref=handle.ref)
+    provider.stop(key="s2", fence=1, ref="sim-999999")
+    # what is stopped can be removed, and resized without being started by that
+    provider.resize(key="r1", fence=1, ref=handle.ref, spec=SPEC)
+    assert provider.describe(handle.ref).attributes["state"] == "stopped"
+    provider.delete(key="k1", fence=2, ref=handle.ref)
+    assert not provider.describe(handle.ref).present
 
 
 def test_usage_is_exact(provider: Provider) -> None:
