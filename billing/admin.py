@@ -17,12 +17,14 @@ from billing.models import (
     BillingPeriod,
     Budget,
     Charge,
+    Correction,
     Invoice,
     InvoiceLine,
     InvoiceSeries,
     IssuingEntity,
     Meter,
     PriceBook,
+    PriceChange,
     ProjectBilling,
     Sku,
     SkuPrice,
@@ -32,6 +34,8 @@ from billing.models import (
 from billing.services import (
     assign_account,
     publish_price_book,
+    release_correction,
+    release_price_change,
     remove_price,
     save_account,
     save_budget,
@@ -41,6 +45,8 @@ from billing.services import (
     save_price_book,
     save_sku,
     set_sku_traits,
+    withdraw_correction,
+    withdraw_price_change,
 )
 from inventory.foundation.admin import KeptAdmin, ReadOnlyAdmin, person
 from inventory.foundation.clock import database_now
@@ -228,12 +234,12 @@ class PriceBookAdmin(KeptAdmin):
 class SkuPriceAdmin(admin.ModelAdmin):
     """Prices: only those of drafts may change."""
 
-    list_display = ("sku", "book", "account", "during", "unit_price")
+    list_display = ("sku", "book", "account", "tier", "during", "unit_price", "flat_fee")
     list_filter = ("book",)
     list_select_related = ("sku", "book", "account")
     search_fields = ("sku__code", "sku__name")
     autocomplete_fields = ("sku",)
-    fields = ("book", "account", "sku", "tier", "during", "unit_price")
+    fields = ("book", "account", "sku", "tier", "during", "unit_price", "flat_fee")
     actions: Any = None
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -253,6 +259,71 @@ class SkuPriceAdmin(admin.ModelAdmin):
     def delete_model(self, request: HttpRequest, obj: SkuPrice) -> None:
         """Remove by the service."""
         remove_price(price=obj, at=database_now(), actor=person(request))
+
+
+class PreparedAdmin(ReadOnlyAdmin):
+    """What waits for a second person: the portal prepares it, here it can be decided too."""
+
+    actions = ("release", "withdraw")
+
+    @admin.action(description=_("Release what somebody else prepared"), permissions=["view"])
+    def release(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        """Release by the service, and say what it refuses."""
+        self._decide(request, queryset, self.release_one)
+
+    @admin.action(description=_("Take back"), permissions=["view"])
+    def withdraw(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        """Take back by the service, and say what it refuses."""
+        self._decide(request, queryset, self.withdraw_one)
+
+    def release_one(self, row: Any, request: HttpRequest) -> None:
+        """Release one row."""
+        raise NotImplementedError
+
+    def withdraw_one(self, row: Any, request: HttpRequest) -> None:
+        """Take one row back."""
+        raise NotImplementedError
+
+    def _decide(self, request: HttpRequest, queryset: QuerySet[Any], decide: Any) -> None:
+        for row in queryset.order_by("pk"):
+            try:
+                decide(row, request)
+            except DomainError as error:
+                self.message_user(request, f"{row}: {error.message}", messages.ERROR)
+
+
+@admin.register(PriceChange)
+class PriceChangeAdmin(PreparedAdmin):
+    """Other prices from an instant on."""
+
+    list_display = ("sku", "book", "account", "from_at", "until", "state", "prepared_by")
+    list_filter = ("state",)
+    list_select_related = ("sku", "book", "account", "prepared_by")
+
+    def release_one(self, row: PriceChange, request: HttpRequest) -> None:
+        """Release by the service."""
+        release_price_change(change=row, at=database_now(), actor=person(request))
+
+    def withdraw_one(self, row: PriceChange, request: HttpRequest) -> None:
+        """Take back by the service."""
+        withdraw_price_change(change=row, at=database_now(), actor=person(request))
+
+
+@admin.register(Correction)
+class CorrectionAdmin(PreparedAdmin):
+    """Corrections of closed months."""
+
+    list_display = ("period", "into", "state", "before", "after", "prepared_by", "released_by")
+    list_filter = ("state",)
+    list_select_related = ("period__account", "into__account", "prepared_by", "released_by")
+
+    def release_one(self, row: Correction, request: HttpRequest) -> None:
+        """Release by the service."""
+        release_correction(correction=row, at=database_now(), actor=person(request))
+
+    def withdraw_one(self, row: Correction, request: HttpRequest) -> None:
+        """Take back by the service."""
+        withdraw_correction(correction=row, at=database_now(), actor=person(request))
 
 
 @admin.register(UsageKey)

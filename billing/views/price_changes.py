@@ -1,5 +1,6 @@
 """Changing a price: its history and tiers, the change that is prepared, and its release."""
 
+from decimal import Decimal
 from typing import Any
 
 from django.db.models import QuerySet
@@ -10,7 +11,7 @@ from billing.choices import PreparedState, PriceModel
 from billing.filters import PriceChangeFilter
 from billing.forms import DecideForm, PriceChangeForm
 from billing.models import PriceChange, SkuPrice
-from billing.pricing import Tier
+from billing.pricing import Tier, plain
 from billing.selectors.price_effects import effect_of, last_month_charged
 from billing.selectors.price_lists import (
     managed_issuers,
@@ -96,13 +97,10 @@ class ChangePrice(FormPage):
         """Start from the tiers in force."""
         found: dict[str, Any] = {}
         for row, tier in enumerate(self.tiers):
-            found[f"lower_{row}"] = (tier.tier.lower or 0).normalize()
-            found[f"price_{row}"] = f"{tier.unit_price.normalize():f}"
-            found[f"fee_{row}"] = f"{tier.flat_fee.normalize():f}" if tier.flat_fee else None
-        return {
-            name: f"{value:f}" if name.startswith("lower") else value
-            for name, value in found.items()
-        }
+            found[f"lower_{row}"] = plain(tier.tier.lower or Decimal(0))
+            found[f"price_{row}"] = plain(tier.unit_price)
+            found[f"fee_{row}"] = plain(tier.flat_fee) if tier.flat_fee else None
+        return found
 
     def context(self) -> dict[str, Any]:
         """Return what is changed."""

@@ -64,6 +64,8 @@ NAVIGATION: tuple[tuple[Any, tuple[Entry, ...]], ...] = (
             Entry(_("Who pays"), "billing:payers", "coins", Action.COST_VIEW),
             Entry(_("Prices"), "billing:prices", "tag"),
             Entry(_("Months"), "billing:periods", "calendar", Action.MONEY_MANAGE),
+            Entry(_("Corrections"), "billing:corrections", "edit", Action.MONEY_MANAGE),
+            Entry(_("Price changes"), "billing:price-changes", "tag", Action.MONEY_MANAGE),
         ),
     ),
     (
