@@ -101,7 +101,7 @@ class ProfileForm(PortalForm):
     )
     theme = forms.ChoiceField(label=_("Colours"), choices=Theme, widget=forms.RadioSelect)
     page_size = forms.TypedChoiceField(
-        label=_("Rows a page"), choices=PageSize, coerce=int, required=False, empty_value=50
+        label=_("Rows a page"), choices=PageSize, coerce=int, required=False
     )
     density = forms.ChoiceField(
         label=_("Lists are"),
@@ -110,6 +110,10 @@ class ProfileForm(PortalForm):
         required=False,
         initial=Density.COMFORTABLE,
     )
+
+    def clean_page_size(self) -> int:
+        """Return what was chosen; a form without it means the usual."""
+        return int(self.cleaned_data["page_size"] or PageSize.FIFTY)
 
     def clean_density(self) -> str:
         """Return what was chosen; a form without it means the usual."""
