@@ -263,16 +263,20 @@ def create_steps(name: str, instances: int) -> list[dict[str, Any]]:
     return steps
 
 
-def retire_steps(copies: Sequence[tuple[int, str]]) -> list[dict[str, Any]]:
+def retire_steps(
+    copies: Sequence[tuple[int, str]], *, stops_first: bool = True
+) -> list[dict[str, Any]]:
     """Return the graph that gives an application back; `copies` are (index, name) of what lives.
 
-    Nothing is deleted without a stop first.
+    Nothing is deleted without a stop first, unless the organisation's defaults say otherwise.
     """
     steps = []
     for index, copy in copies:
         stop, delete = f"stop[{index}]", f"delete[{index}]"
-        steps.append(_step(stop, "resource.stop", (), index, f"Stop {copy}"))
-        steps.append(_step(delete, "resource.delete", (stop,), index, f"Remove {copy}"))
+        if stops_first:
+            steps.append(_step(stop, "resource.stop", (), index, f"Stop {copy}"))
+        needs = (stop,) if stops_first else ()
+        steps.append(_step(delete, "resource.delete", needs, index, f"Remove {copy}"))
         steps.append(
             _step(
                 f"release[{index}]",

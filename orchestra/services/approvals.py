@@ -243,7 +243,9 @@ def _require_budget(order: Order, plan: Plan, at: datetime) -> None:
     cost = _cost(plan)
     if cost <= 0:
         return
-    lock_budgets(project=order.project, at=at)
+    locked = lock_budgets(project=order.project, at=at)
+    if all(budget.action != BudgetAction.BLOCK for budget in locked):
+        return
     budget = budget_state(project=order.project, at=at)
     if budget is None or budget.action != BudgetAction.BLOCK:
         return

@@ -30,6 +30,7 @@ from orchestra.blueprints import (
     retire_steps,
 )
 from orchestra.models import Deployment, OfferingVersion, Order, Plan
+from orchestra.selectors.defaults import lease_rules
 from orchestra.selectors.deployments import live_links
 from orchestra.services.alternatives import alternatives
 
@@ -255,6 +256,7 @@ def write_retirement(
     )
     decisions = policies.evaluate(project=order.project, case=case, at=at)
     copies = [(link.index, link.resource.name) for link in live_links(deployment)]
+    rules = lease_rules(organisation_id=order.project.organisation_id, at=at)
     document = plan_document(
         order=order,
         amounts={},
@@ -262,7 +264,7 @@ def write_retirement(
         max_monthly_cost=nothing,
         currency=currency,
         policy=[decision.said() for decision in decisions],
-        steps=retire_steps(copies),
+        steps=retire_steps(copies, stops_first=rules.stop_first),
     )
     return save_plan(
         order,

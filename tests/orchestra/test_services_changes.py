@@ -29,6 +29,7 @@ from orchestra.models import Deployment, Order, Plan, PolicyVersion, Run
 from orchestra.providers.simulated.world import World
 from orchestra.selectors.runs import invariants
 from orchestra.services.approvals import PlanExpired
+from orchestra.services.defaults import set_lease_defaults
 from orchestra.services.deployments import Busy, NotLive
 from orchestra.services.orders import (
     cancel_order,
@@ -623,6 +624,22 @@ def test_a_connection_that_cannot_stop(
     assert run.log.filter(message="Stop web-1: left out. This connection does not offer it.")
     assert world.things() == []
     assert invariants() == []
+
+
+def test_an_organisation_may_do_without_the_stop(
+    web: Deployment, member: User, operator: User, world: World
+) -> None:
+    set_lease_defaults(
+        organisation=web.project.organisation,
+        number=0,
+        values={"stop_first": False},
+        actor=operator,
+        at=NOW - DAY,
+    )
+    order = carried_out(earlier(web, member, None))
+    assert order.state == OrderState.FULFILLED
+    assert not Run.objects.get(order=order).steps.filter(action="resource.stop").exists()
+    assert "stopped" not in world.counters()
 
 
 def test_a_plan_from_before_still_runs(web: Deployment, member: User, world: World) -> None:
