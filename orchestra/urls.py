@@ -12,6 +12,7 @@ from rest_framework.routers import DefaultRouter
 from billing.api import ChargeEndpoint, CorrectionEndpoint, PriceChangeEndpoint
 from inventory.api import ResourceEndpoint
 from inventory.foundation.endpoints import AuditEndpoint, EventEndpoint, SavedViewEndpoint
+from inventory.foundation.people_endpoints import OrganisationEndpoint, PersonEndpoint
 from inventory.foundation.project_endpoints import ProjectRequestEndpoint, RoleEndpoint
 from inventory.foundation.urls import urlpatterns as cellar
 from orchestra.api import (
@@ -135,6 +136,8 @@ router.register("projects", ClosableProjectEndpoint, basename="project")
 router.register("project-requests", ProjectRequestEndpoint, basename="project-request")
 router.register("project-transfers", AcceptableTransferEndpoint, basename="project-transfer")
 router.register("roles", RoleEndpoint, basename="role")
+router.register("people", PersonEndpoint, basename="person")
+router.register("organisations", OrganisationEndpoint, basename="organisation")
 router.register("views", SavedViewEndpoint, basename="view")
 router.register("audit", AuditEndpoint, basename="audit")
 router.register("events", EventEndpoint, basename="event")

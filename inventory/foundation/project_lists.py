@@ -8,9 +8,31 @@ from django.utils.translation import gettext_lazy as _
 
 from inventory.foundation.choices import Role, TransferKind, WishState
 from inventory.foundation.filters import PortalFilterSet
-from inventory.foundation.models import ProjectRequest, ProjectTransfer, RoleGrant
+from inventory.foundation.models import Organisation, ProjectRequest, ProjectTransfer, RoleGrant
 from inventory.foundation.tables import BadgeColumn, LinkColumn, PortalTable, TextColumn, WhenColumn
 from inventory.foundation.templatetags.portal import badge
+
+
+class OrganisationFilters(PortalFilterSet):
+    """Filters of the organisations."""
+
+    search = ("name", "slug")
+
+    class Meta:
+        model = Organisation
+        fields: ClassVar[list[str]] = []
+
+
+class OrganisationTable(PortalTable):
+    """Organisations, by name."""
+
+    caption = _("Organisations")
+    name = LinkColumn(to="foundation:organisation", verbose_name=_("Organisation"))
+    slug = TextColumn(verbose_name=_("Short name"))
+    parent = TextColumn(verbose_name=_("Part of"))
+
+    class Meta(PortalTable.Meta):
+        order_by = ("name",)
 
 
 class RoleFilters(PortalFilterSet):

@@ -5,6 +5,7 @@ from django.urls import path
 
 from inventory.foundation.views import (
     doors,
+    organisations,
     people,
     projects,
     records,
@@ -53,6 +54,12 @@ urlpatterns = [
     path("roles/<int:pk>/", roles.RolePage.as_view(), name="role"),
     path("roles/<int:pk>/change/", roles.ChangeRole.as_view(), name="role-change"),
     path("roles/<int:pk>/revoke/", roles.RevokeRole.as_view(), name="revoke"),
+    path("organisations/", organisations.OrganisationList.as_view(), name="organisations"),
+    path(
+        "organisations/<int:pk>/",
+        organisations.OrganisationPage.as_view(),
+        name="organisation",
+    ),
     path("people/add/", roles.AddMember.as_view(), name="member-add"),
     path("profile/", people.Profile.as_view(), name="profile"),
     path("people/", people.PersonList.as_view(), name="people"),

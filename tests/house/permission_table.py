@@ -135,6 +135,8 @@ foundation:transfer-answer      GET    302  404  403  403  200  403  403  403  4
 foundation:transfer-answer      POST   302  404  403  403  302  403  403  403  404
 foundation:transfer-withdraw    GET    302  405  405  405  405  405  405  405  405
 foundation:transfer-withdraw    POST   302  404  403  302  403  403  403  403  404
+foundation:organisations        GET    302  200  200  200  200  200  200  200  200
+foundation:organisation         GET    302  404  200  200  200  200  200  200  200
 foundation:project-roles        GET    302  404  200  200  200  200  200  200  404
 foundation:role                 GET    302  404  200  200  200  200  200  200  404
 foundation:role-change          GET    302  404  403  200  403  403  403  403  404
@@ -256,6 +258,10 @@ api:project-transfer-decline    GET    401  405  405  405  405  405  405  405  4
 api:project-transfer-decline    POST   401  404  403  403  200  403  403  403  404
 api:project-transfer-withdraw   GET    401  405  405  405  405  405  405  405  405
 api:project-transfer-withdraw   POST   401  404  403  200  403  403  403  403  404
+api:person-list                 GET    401  200  403  200  403  200  200  200  403
+api:person-detail               GET    401  404  403  200  403  200  200  200  403
+api:organisation-list           GET    401  200  200  200  200  200  200  200  200
+api:organisation-detail         GET    401  404  200  200  200  200  200  200  200
 api:role-list                   GET    401  200  200  200  200  200  200  200  200
 api:role-list                   POST   401  404  403  201  403  403  403  403  404
 api:role-detail                 GET    401  404  200  200  200  200  200  200  404
