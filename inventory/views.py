@@ -15,6 +15,7 @@ from inventory.charts import Every, capacity_figure, hosts_figure, overcommit_fi
 from inventory.choices import AllocationState, RankingPolicy, ResourceStatus
 from inventory.filters import HostFilter, ResourceFilter
 from inventory.foundation.clock import database_now
+from inventory.foundation.files import origin_of
 from inventory.foundation.forms import PortalForm
 from inventory.foundation.models import RoleGrant
 from inventory.foundation.pages import (
@@ -141,7 +142,9 @@ class Pools(PortalPage):
         shown = [(pool, capacities[pool.pk]) for pool in pools]
         if request.GET.get("format") == "csv":
             lines = [line for pool, rows in shown for line in capacity_lines(pool=pool, rows=rows)]
-            return csv_file(CapacityTable(lines), name="pools", count=len(lines))
+            return csv_file(
+                CapacityTable(lines), name="pools", count=len(lines), origin=origin_of(request)
+            )
         return self.page({"pools": shown, "at": at})
 
 
@@ -161,7 +164,12 @@ class PoolDetail(ListPage):
         self.sees_hosts = may_look_into(self.viewer, self.pool)
         if request.GET.get("format") == "csv" and not self.sees_hosts:
             lines = capacity_lines(pool=self.pool, rows=pool_capacity(pool=self.pool, at=self.at))
-            return csv_file(CapacityTable(lines), name=self.pool.slug, count=len(lines))
+            return csv_file(
+                CapacityTable(lines),
+                name=self.pool.slug,
+                count=len(lines),
+                origin=self.origin(),
+            )
         return super().get(request)
 
     def rows(self) -> QuerySet[ResourceProvider]:
@@ -179,7 +187,8 @@ class PoolDetail(ListPage):
         """Return all hosts with their use as a file."""
         hosts: Any = HostsWithUses(self.pool, self.at, table.data.data)
         table.data.data = Streamed(hosts)
-        return csv_file(table, name=f"{self.pool.slug}-hosts", count=hosts.count())
+        name = f"{self.pool.slug}-hosts"
+        return csv_file(table, name=name, count=hosts.count(), origin=self.origin())
 
     def context(self) -> dict[str, Any]:
         """Return the pool's figures."""
