@@ -79,3 +79,23 @@ def sizes_for(deployment: Deployment) -> QuerySet[OfferingVersion]:
         .distinct()
         .order_by("offering__name", "pk")
     )
+
+
+def smaller_sizes(*, version: OfferingVersion, pool: Pool) -> list[OfferingVersion]:
+    """Return the published services of its category that the pool delivers and that are the same
+    but hold less of every kind, the largest first."""
+    others = OfferingVersion.objects.filter(
+        status=OfferingStatus.PUBLISHED,
+        offering__category=version.offering.category,
+        required_traits=version.required_traits,
+        pools=pool,
+    ).select_related("offering")
+    smaller = [
+        other
+        for other in others
+        if other.resources.keys() == version.resources.keys()
+        and all(other.resources[name] < amount for name, amount in version.resources.items())
+        and other.parameters.get("properties", {}).keys()
+        == version.parameters.get("properties", {}).keys()
+    ]
+    return sorted(smaller, key=lambda other: sorted(other.resources.items()), reverse=True)

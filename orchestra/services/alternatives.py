@@ -1,7 +1,8 @@
-"""What would fit instead: the nearest other pool, and the nearest later start."""
+"""What would fit instead: the nearest other pool, the nearest later start, a smaller size."""
 
 from bisect import bisect_left
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -11,7 +12,7 @@ from inventory.foundation.selectors import ancestry
 from inventory.models import Pool
 from inventory.placement import Need, plan_placement
 from orchestra.models import OfferingVersion
-from orchestra.selectors.catalogue import instants_of_change, pools_of
+from orchestra.selectors.catalogue import instants_of_change, pools_of, smaller_sizes
 
 
 def alternatives(
@@ -27,7 +28,7 @@ def alternatives(
     """Return where and when all the needs would fit, each as JSON with a `message` for people.
 
     `pool` names another pool of the service, `start_at` a later start in the same pool, for the
-    same length of time.
+    same length of time, and `offering` the largest smaller service of its category that fits.
     """
     count = f"all {len(needs)}" if len(needs) > 1 else "it"
     found: list[dict[str, Any]] = []
@@ -42,6 +43,12 @@ def alternatives(
         moment = f"{local.day} {local:%B %Y %H:%M} ({zone})"
         message = f"{pool} has room for {count} from {moment}."
         found.append({"start_at": later.isoformat(), "message": message})
+    for size in smaller_sizes(version=version, pool=pool):
+        as_size = [replace(need, amounts={**need.amounts, **size.resources}) for need in needs]
+        if _fits(pool, as_size, start, end):
+            message = f"{pool} has room for {count} as {size.offering}."
+            found.append({"offering": size.offering.slug, "message": message})
+            break
     return found
 
 

@@ -117,7 +117,7 @@ def test_the_request_costs_and_takes_what_the_story_says(demo: None) -> None:
 
 
 def test_too_many_are_refused_with_what_would_do(demo: None) -> None:
-    """Step 4: 132 of 200 fit; 1,088 GiB are missing (and 96 vCPU); all fit from 4 March."""
+    """Step 4: 132 of 200 fit, 1,088 GiB (and 96 vCPU) are missing; all fit later, or as S."""
     answer = ask("noah", "research", 200)
     assert answer.refusal
     assert (answer.fits, answer.refusal["fits"]) == (132, 132)
@@ -126,6 +126,9 @@ def test_too_many_are_refused_with_what_would_do(demo: None) -> None:
     later = [one["start_at"] for one in answer.refusal["alternatives"] if "start_at" in one]
     assert later == [CALENDAR.thaw.isoformat()]
     assert "from 4 March 2027" in answer.refusal["message"]
+    smaller = [one for one in answer.refusal["alternatives"] if "offering" in one]
+    assert [one["offering"] for one in smaller] == ["linux-s"]
+    assert smaller[0]["message"] == "Frankfurt 1 has room for all 200 as Linux S."
 
 
 def test_the_last_month_and_last_winter_come_out(demo: None) -> None:
