@@ -520,7 +520,9 @@ def test_an_earlier_end_is_free_for_others_at_once(
     early = NOW + 10 * DAY
     order = carried_out(earlier(web, member, early))
     assert (order.alteration, order.state) == (Alteration.END, OrderState.FULFILLED)
-    assert order.plans.get().term_cost < 0
+    saved = order.plans.get().term_cost
+    assert saved is not None
+    assert saved < 0
     web.refresh_from_db()
     assert web.lease_end_at == early
     assert (used_disk(early), used_disk(early - HOUR)) == (0, 100)
