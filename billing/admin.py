@@ -48,7 +48,7 @@ from billing.services import (
     withdraw_correction,
     withdraw_price_change,
 )
-from inventory.foundation.admin import KeptAdmin, ReadOnlyAdmin, person
+from inventory.foundation.admin import KeptAdmin, ReadOnlyAdmin, RefusingAdmin, person
 from inventory.foundation.clock import database_now
 from inventory.foundation.errors import DomainError
 
@@ -231,7 +231,7 @@ class PriceBookAdmin(KeptAdmin):
 
 
 @admin.register(SkuPrice)
-class SkuPriceAdmin(admin.ModelAdmin):
+class SkuPriceAdmin(RefusingAdmin):
     """Prices: only those of drafts may change."""
 
     list_display = ("sku", "book", "account", "tier", "during", "unit_price", "flat_fee")

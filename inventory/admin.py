@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from inventory.choices import ProviderState
-from inventory.foundation.admin import KeptAdmin, ReadOnlyAdmin, person
+from inventory.foundation.admin import KeptAdmin, ReadOnlyAdmin, RefusingAdmin, person
 from inventory.foundation.clock import database_now
 from inventory.models import (
     Aggregate,
@@ -120,7 +120,7 @@ class InventoryForm(forms.ModelForm):
 
 
 @admin.register(Inventory)
-class InventoryAdmin(admin.ModelAdmin):
+class InventoryAdmin(RefusingAdmin):
     """How much of a class a host has."""
 
     form = InventoryForm
@@ -171,7 +171,7 @@ class InventoryAdmin(admin.ModelAdmin):
 
 
 @admin.register(Quota)
-class QuotaAdmin(admin.ModelAdmin):
+class QuotaAdmin(RefusingAdmin):
     """Limits of projects and organisations."""
 
     list_display = ("project", "organisation", "resource_class", "limit")

@@ -12,6 +12,7 @@ from django.http import HttpRequest
 
 from inventory.foundation import services
 from inventory.foundation.clock import database_now
+from inventory.foundation.errors import DomainError, Forbidden, NotVisible
 from inventory.foundation.models import (
     AuditEvent,
     AuditSeal,
@@ -36,7 +37,32 @@ def person(request: HttpRequest) -> User:
     return cast("User", request.user)
 
 
-class KeptAdmin(admin.ModelAdmin):
+class RefusingAdmin(admin.ModelAdmin):
+    """What a service refuses stands beside the fields of the form, with the refusal's own status;
+    what was typed stays. All desks that write derive from it."""
+
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        """Save, or show the form again with what the service refused (all is rolled back)."""
+        try:
+            return super().changeform_view(request, *args, **kwargs)
+        except (Forbidden, NotVisible):
+            raise
+        except DomainError as error:
+            request.refusal = error  # type: ignore[attr-defined]
+            answer = super().changeform_view(request, *args, **kwargs)
+            answer.status_code = error.status
+            return answer
+
+    def get_form(
+        self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any
+    ) -> Any:
+        """Return the form; after a refusal one that says it."""
+        form = super().get_form(request, obj, change, **kwargs)
+        error = getattr(request, "refusal", None)
+        return form if error is None else refusing(form, error)
+
+
+class KeptAdmin(RefusingAdmin):
     """Rows that others may refer to: they are changed or retired, not deleted.
 
     The houses above use it, and `ReadOnlyAdmin`, for their own desks.
@@ -45,6 +71,23 @@ class KeptAdmin(admin.ModelAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Nobody deletes."""
         return False
+
+
+def refusing(form: type[forms.ModelForm], error: DomainError) -> type[forms.ModelForm]:
+    """Return the form as one that does not pass: each message of the error at its field."""
+
+    class Refused(form):  # type: ignore[valid-type]
+        """What was typed, with what the service said to it."""
+
+        def _post_clean(self) -> None:
+            super()._post_clean()
+            shown = {name: text for name, text in error.fields.items() if name in self.fields}
+            for name, message in shown.items():
+                self.add_error(name, message)
+            if not shown:
+                self.add_error(None, error.message)
+
+    return Refused
 
 
 class ReadOnlyAdmin(KeptAdmin):
@@ -119,10 +162,7 @@ class OrganisationAdmin(AuditedAdmin):
 
 
 class ServiceAdmin(admin.ModelAdmin):
-    """Rows that are written by a service, here as on the portal's pages.
-
-    A refusal of the service is answered by the portal's own page, with the cure.
-    """
+    """Rows that are written by a service, here as on the portal's pages."""
 
     def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         """Only what a service takes away is deleted."""

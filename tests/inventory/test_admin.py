@@ -90,6 +90,7 @@ def test_a_stale_or_impossible_edit_changes_nothing(client: Client, root: User, 
     stale = client.post(url, figures(inventory, total=8, generation=0))
     assert stale.status_code == 409
     assert b"changed meanwhile" in stale.content
+    assert b'name="total" value="8"' in stale.content  # what was typed stays
     wrong = client.post(url, figures(inventory, reserved=17))
     assert wrong.status_code == 200
     assert b"Host overhead must be 0 up to the total." in wrong.content
