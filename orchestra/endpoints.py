@@ -21,12 +21,12 @@ from inventory.foundation.defaults import (
     current_number,
     require_place,
     values_in_force,
+    visible_places,
 )
 from inventory.foundation.errors import NotVisible
 from inventory.foundation.models import Organisation
 from inventory.foundation.pages import MAX_ID
 from inventory.foundation.permissions import Action
-from inventory.foundation.selectors import organisations_for
 from inventory.models import CapacityDefaults
 from inventory.services import set_capacity_defaults
 from orchestra.filters import NoticeFilters
@@ -137,8 +137,8 @@ class DefaultsEndpoint(viewsets.GenericViewSet[Organisation]):
 
     @extend_schema(responses=DefaultsSerializer(many=True))
     def list(self, request: Request) -> Response:
-        """Return the defaults of every organisation in which the person may see them."""
-        places = organisations_for(request.user, Action.DEFAULTS_VIEW)  # type: ignore[arg-type]
+        """Return the defaults of every organisation whose defaults the person may see."""
+        places = visible_places(request.user)  # type: ignore[arg-type]
         at = database_now()
         return Response([told(place, at) for place in places])
 
@@ -196,7 +196,7 @@ class DefaultsEndpoint(viewsets.GenericViewSet[Organisation]):
         if number == 0:
             require_place(actor=request.user, action=Action.DEFAULTS_VIEW, organisation=None)  # type: ignore[arg-type]
             return None
-        places = organisations_for(request.user, Action.DEFAULTS_VIEW)  # type: ignore[arg-type]
+        places = visible_places(request.user)  # type: ignore[arg-type]
         found = places.filter(pk=min(number, MAX_ID)).first()
         if found is None:
             message = "There is no such organisation, or you have no role in it."

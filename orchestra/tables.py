@@ -176,7 +176,7 @@ class NoticeTable(PortalTable):
     text = NoticeLinkColumn(verbose_name=_("Notice"), orderable=False)
     kind = BadgeColumn(verbose_name=_("About"), hide_narrow=True)
     project = TextColumn(accessor="project__name", verbose_name=_("Project"), hide_narrow=True)
-    created_at = WhenColumn(verbose_name=_("Told"), style="ago")
+    created_at = WhenColumn(verbose_name=_("Told"), style="ago", hide_narrow=True)
     mail_state = BadgeColumn(verbose_name=_("E-mail"), hide_narrow=True)
     read_at = ReadColumn(verbose_name=_("Read"))
 

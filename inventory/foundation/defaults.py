@@ -14,7 +14,12 @@ from django.utils.translation import gettext_lazy as _
 
 from inventory.foundation.errors import Forbidden, InvalidInput, NotVisible, StaleEdit
 from inventory.foundation.models import AppendOnlyModel, Organisation, User, plain_text
-from inventory.foundation.permissions import Action, organisations_where, refusal
+from inventory.foundation.permissions import (
+    Action,
+    organisations_where,
+    projects_where,
+    refusal,
+)
 from inventory.foundation.selectors import ancestry
 from inventory.foundation.trail import record_audit
 
@@ -153,6 +158,16 @@ def history_of_values(
     return changes
 
 
+def visible_places(user: User) -> models.QuerySet[Organisation]:
+    """Return the organisations whose defaults the person may see, by name: where they hold the
+    action, and those of the projects in which they do."""
+    of_projects = projects_where(user, Action.DEFAULTS_VIEW).values_list(
+        "organisation_id", flat=True
+    )
+    ids = organisations_where(user, Action.DEFAULTS_VIEW) | set(of_projects)
+    return Organisation.objects.filter(pk__in=ids).order_by("name", "pk")
+
+
 def may_set(*, actor: User, action: Action, organisation_id: int | None) -> bool:
     """Say whether the person may set defaults there; everywhere (None) is the administrator's."""
     if organisation_id is None:
@@ -168,7 +183,7 @@ def require_place(*, actor: User, action: Action, organisation: Organisation | N
     if place is None:
         message = "What holds everywhere is set by an administrator. Name an organisation."
         raise Forbidden(message)
-    if place not in organisations_where(actor, Action.DEFAULTS_VIEW):
+    if not visible_places(actor).filter(pk=place).exists():
         message = "There is no such organisation, or you have no role in it."
         raise NotVisible(message)
     raise refusal(action)

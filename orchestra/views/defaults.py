@@ -22,12 +22,12 @@ from inventory.foundation.defaults import (
     may_set,
     require_place,
     values_in_force,
+    visible_places,
 )
 from inventory.foundation.errors import NotVisible
 from inventory.foundation.models import Organisation
 from inventory.foundation.pages import FormPage, PortalPage, find
 from inventory.foundation.permissions import Action, refusal
-from inventory.foundation.selectors import organisations_for
 from inventory.models import CapacityDefaults
 from inventory.services import set_capacity_defaults
 from orchestra.forms import (
@@ -131,7 +131,7 @@ class PlacePage(PortalPage):
 
         None is everywhere, for an administrator. Raises NotVisible and Forbidden.
         """
-        self.places = organisations_for(self.viewer, Action.DEFAULTS_VIEW)
+        self.places = visible_places(self.viewer)
         if pk == EVERYWHERE or (pk is None and self.viewer.is_superuser):
             require_place(actor=self.viewer, action=Action.DEFAULTS_VIEW, organisation=None)
             return None

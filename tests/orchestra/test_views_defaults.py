@@ -205,10 +205,14 @@ def test_everywhere_is_the_administrators(
     assert signed_in(operator).post("/defaults/0/capacity/", typed()).status_code == 403
 
 
-def test_who_has_no_role_in_an_organisation_gets_none_of_it(
+def test_the_owner_of_a_project_reads_and_others_get_none_of_it(
     owner: User, member: User, stranger: User, place: str
 ) -> None:
-    for user in (owner, member, stranger):
+    assert "90 days" in signed_in(owner).get("/defaults/").text
+    assert "/terms/" not in signed_in(owner).get(place).text
+    assert signed_in(owner).get(f"{place}terms/").status_code == 403
+    assert signed_in(owner).get(f"{place}rules/new/").status_code == 403
+    for user in (member, stranger):
         assert signed_in(user).get("/defaults/").status_code == 403
         assert signed_in(user).get(place).status_code == 404
 
