@@ -5,12 +5,15 @@ runs' `effective_at`. What was done is read from the orders themselves, so a rep
 anywhere goes on where it was, and nothing is done twice.
 """
 
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from django.conf import settings
 from django.db import connection
 
 from billing.choices import PeriodState
@@ -25,7 +28,7 @@ from orchestra import engine
 from orchestra.bell import silence
 from orchestra.choices import DeploymentState, OrderKind, OrderState, RunState
 from orchestra.lifecycle import TERMINAL_RUNS
-from orchestra.models import Order, Run
+from orchestra.models import Deployment, Order, Run
 from orchestra.replay.stage import PRICED, ZONE, Stage, set_stage, stage_of
 from orchestra.replay.trace import TraceRequest
 from orchestra.selectors.orders import latest_plan
@@ -34,8 +37,9 @@ from orchestra.services.deployments import request_retirement
 from orchestra.services.orders import place_order
 
 WORKER = "replay"
+HELPER = "replay-helper"
 LOCK_CLASS = 0x7265706C  # "repl": one replay at a time into each pool
-REST = 0.05
+REST = 0.02
 PATIENCE = timedelta(minutes=5)
 
 
@@ -70,13 +74,20 @@ def replay(
     pool: Pool,
     start: datetime,
     tell: Callable[[Progress], None] = lambda _: None,
+    is_alone: bool = False,
 ) -> Stage:
     """Drive the requests into the pool, the trace's second 0 at `start`; then rate the months.
 
-    `tell` is called after each event. Raises NotReplayed when another replay into the pool is under
+    `tell` is called after each event. A second process takes steps meanwhile, unless `is_alone`;
+    the outcome is the same. Raises NotReplayed when another replay into the pool is under
     way, when it began at another start, or when a month that it needs is closed.
     """
-    with _alone(pool), on_trail(Trail(via=Via.COMMAND, label="replay")), silence():
+    with (
+        _alone(pool),
+        on_trail(Trail(via=Via.COMMAND, label="replay")),
+        silence(),
+        _helper(is_alone=is_alone),
+    ):
         stage = stage_of(pool) or set_stage(pool=pool, start=start)
         player = _Player(stage, start)
         player.check(requests)
@@ -100,6 +111,24 @@ def _alone(pool: Pool) -> Iterator[None]:
     finally:
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_unlock(%s, %s)", key)
+
+
+@contextmanager
+def _helper(*, is_alone: bool) -> Iterator[None]:
+    """Let a second process take steps meanwhile; without it everything happens here, more slowly.
+
+    It sees when this process is gone, however that ended.
+    """
+    if is_alone:
+        yield
+        return
+    command = [sys.executable, str(settings.BASE_DIR / "manage.py"), "work", "--name", HELPER]
+    process = subprocess.Popen(command)  # noqa: S603
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.wait()
 
 
 class _Player:
@@ -158,6 +187,7 @@ class _Player:
             else:
                 self._end(event.request, at)
             tell(Progress(number, len(events), at))
+        self._finish_work()
 
     def _begin(self, request: TraceRequest, at: datetime) -> None:
         order = self.placed.get(request.name)
@@ -168,7 +198,7 @@ class _Player:
             return
         plan = latest_plan(order)
         assert plan is not None
-        order = submit_order(
+        order = self.placed[request.name] = submit_order(
             order=order,
             actor=self.stage.requester,
             plan_sha256=plan.sha256,
@@ -181,7 +211,6 @@ class _Player:
                 f"{self.stage.project} does not let it pass. Restore that rule, then go on."
             )
             raise NotReplayed(message)
-        self._finish_work()
 
     def _place(self, request: TraceRequest, at: datetime) -> Order:
         amounts = (request.cpu_milli, request.memory_mib, request.gpu_milli)
@@ -208,9 +237,7 @@ class _Player:
         order = self.placed.get(request.name)
         if order is None or order.deployment_id is None:
             return
-        deployment = order.deployment
-        assert deployment is not None
-        deployment.refresh_from_db()
+        deployment = self._delivered(order)
         if deployment.state == DeploymentState.LIVE:
             request_retirement(
                 deployment=deployment,
@@ -219,27 +246,35 @@ class _Player:
                 at=at,
                 effective_at=at,
             )
-            self._finish_work()
+
+    def _delivered(self, order: Order) -> Deployment:
+        """Return the request's application once nothing is being done to it any more."""
+        deadline = time.monotonic() + PATIENCE.total_seconds()
+        while True:
+            deployment = Deployment.objects.select_related("project").get(orders=order)
+            if deployment.state != DeploymentState.PENDING:
+                return deployment
+            engine.drain(worker=WORKER)
+            self._look(deadline)
 
     def _finish_work(self) -> None:
         """Take steps until no run of the project is under way; a lost worker's are waited for."""
         deadline = time.monotonic() + PATIENCE.total_seconds()
         while True:
             engine.drain(worker=WORKER)
-            left = self._work_left()
-            if not left:
+            if not self._work_left():
                 return
-            if RunState.NEEDS_OPERATOR in left:
-                message = (
-                    f"A run of {self.stage.project} waits for an operator. Repair it, then go on."
-                )
-                raise NotReplayed(message)
-            if time.monotonic() > deadline:
-                message = (
-                    f"Work in {self.stage.project} does not end. Look at its runs, then go on."
-                )
-                raise NotReplayed(message)
-            time.sleep(REST)
+            self._look(deadline)
+
+    def _look(self, deadline: float) -> None:
+        """Rest a moment; refuse to wait for what needs a person, or for ever."""
+        if RunState.NEEDS_OPERATOR in self._work_left():
+            message = f"A run of {self.stage.project} waits for an operator. Repair it, then go on."
+            raise NotReplayed(message)
+        if time.monotonic() > deadline:
+            message = f"Work in {self.stage.project} does not end. Look at its runs, then go on."
+            raise NotReplayed(message)
+        time.sleep(REST)
 
     def _work_left(self) -> list[str]:
         """Return the states of the project's runs that have not ended."""
