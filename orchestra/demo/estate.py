@@ -94,7 +94,6 @@ LINES = (
         5,
         100,
         "What people see of it",
-        10,
     ),
     Line(
         "loyalty marketing fleet customs returns suppliers tax mail build integration",
@@ -104,10 +103,16 @@ LINES = (
         5,
         200,
         "The application and its helpers",
-        11,
     ),
     Line(
-        "packing yard devices", "linux-m", MACHINES, "terminals", 5, 80, "Terminals in the halls", 9
+        "packing yard devices",
+        "linux-m",
+        MACHINES,
+        "terminals",
+        5,
+        80,
+        "Terminals in the halls",
+        10,
     ),
     Line("insurance", "linux-m", MACHINES, "claims", 10, 100, "Claims and papers", 8),
     Line("insurance", "linux-s", MACHINES, "mailroom", 8, 50, "Letters that come in", 8),
@@ -119,7 +124,6 @@ LINES = (
         2,
         1000,
         "The database behind it",
-        11,
     ),
     Line(
         "loyalty customs returns tax devices stores service pricing audit print",
@@ -132,9 +136,9 @@ LINES = (
         10,
     ),
     Line(
-        "lab vision language simulation", "gpu-machine", GPUS, "models", 4, 1000, "Train models", 9
+        "lab vision language simulation", "gpu-machine", GPUS, "models", 4, 1000, "Train models", 12
     ),
-    Line("weather robotics", "gpu-machine", GPUS, "models", 2, 1000, "Train models", 7),
+    Line("weather robotics", "gpu-machine", GPUS, "models", 2, 1000, "Train models", 9),
 )
 PEAK = Line("search forecast", "linux-xl", MACHINES, "peak", 5, 400, "The season until March", 10)
 TRIED = (
@@ -179,7 +183,7 @@ def machines(calendar: Calendar) -> list[App]:
     found = []
     for line in (*LINES, PEAK):
         for place, project in enumerate(line.projects.split()):
-            back = max(line.first_back - place // 3, 3)
+            back = line.first_back - place // 3
             is_shop = project == "shop"
             found.append(
                 App(
@@ -295,7 +299,7 @@ def files(calendar: Calendar, others: Sequence[App]) -> list[App]:
             name="files",
             copies=1,
             disk=size,
-            start=calendar.at(12 - place // 2, 2 + place, 9),
+            start=calendar.at(12 - place // 4, 2 + place, 9),
             reason="Files of the project",
         )
         for place, (slug, size) in enumerate(sizes.items())

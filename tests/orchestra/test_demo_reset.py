@@ -22,9 +22,10 @@ from tests.conftest import flush_as_owner
 @pytest.fixture(scope="module", autouse=True)
 def flush_whole() -> Iterator[None]:
     """Empty the tables as for `default` after a test that may use the owner's connection too."""
-    connections["owner"].ops.execute_sql_flush = flush_as_owner
+    owner: Any = connections["owner"].ops
+    owner.execute_sql_flush = flush_as_owner
     yield
-    del connections["owner"].ops.execute_sql_flush
+    del owner.execute_sql_flush
 
 
 @pytest.mark.django_db(transaction=True, databases=["default", "owner"])
