@@ -17,7 +17,7 @@ from inventory.choices import ResourceStatus
 from inventory.foundation.clock import database_now
 from inventory.foundation.errors import InvalidInput, NotVisible
 from inventory.foundation.pages import MAX_ID, FormPage
-from inventory.foundation.permissions import Action, may, require
+from inventory.foundation.permissions import Action, require
 from orchestra.choices import Alteration
 from orchestra.forms import CHOICE, ChangeForm, EndForm, ExtendForm, ResizeForm
 from orchestra.models import Deployment, Offering, OfferingVersion, Order
@@ -264,7 +264,6 @@ def drawn(
     return {
         "change": change,
         "rows": differences(change.before.as_dict(), change.after.as_dict()),
-        "sees_costs": may(viewer, Action.COST_VIEW, found.project),
         "saved": -change.cost,
         "budget_used": budget.amount - budget.free if budget else 0,
         "needs_approval": needs_approval,
