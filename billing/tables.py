@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from billing import pricing
 from billing.choices import InvoiceState, PeriodState, PreparedState, PriceBase, PriceModel
-from billing.models import Charge, Invoice, SkuPrice
+from billing.models import Charge, Correction, Invoice, SkuPrice
 from billing.selectors.costs import CostReport
 from billing.selectors.prices import hours_of
 from inventory.foundation.periods import month_bounds, month_of
@@ -399,6 +399,11 @@ class CorrectionTable(PortalTable):
 
     class Meta(PortalTable.Meta):
         order_by = ("-month",)
+
+    def render_month(self, value: Any, record: Correction) -> SafeString:
+        """Draw the month as a link to the correction."""
+        address = reverse("billing:correction", args=[record.pk])
+        return format_html('<a class="row-link" href="{}">{:%Y-%m}</a>', address, value)
 
     def value_month(self, value: Any) -> str:
         """Write the month as files do."""

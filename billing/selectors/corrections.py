@@ -111,7 +111,7 @@ def difference_of(*, period: BillingPeriod) -> Difference:
         if line is not None
     ]
     lines = _related(lines, billed)
-    lines.sort(key=lambda line: (line.description, str(line.identity)))
+    lines.sort(key=_place)
     return Difference(
         period=period,
         lines=tuple(lines),
@@ -202,6 +202,12 @@ def _related(lines: list[ChangedLine], billed: dict[UUID, _Billed]) -> list[Chan
         else:
             answer.append(line)
     return answer
+
+
+def _place(line: ChangedLine) -> tuple[str, int, str]:
+    """Sort by item, then by resource."""
+    source = line.charge or line.one
+    return line.description, (source.resource_id if source else None) or 0, str(line.identity)
 
 
 def _sha256(lines: Sequence[ChangedLine]) -> str:

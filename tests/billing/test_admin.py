@@ -14,7 +14,16 @@ from inventory.models import ResourceProvider
 from tests.billing.world import Money, berlin, make_machine, make_price
 from tests.cast import make_user
 
-OWNED = {"billingperiod", "charge", "invoice", "invoiceseries", "usagekey", "usagerecord"}
+OWNED = {
+    "billingperiod",
+    "charge",
+    "correction",
+    "invoice",
+    "invoiceseries",
+    "pricechange",
+    "usagekey",
+    "usagerecord",
+}
 
 
 @pytest.fixture
