@@ -42,7 +42,6 @@ class ProjectList(ListPage):
     sees = None  # its own words say what to do
     table_class = ProjectTable
     api = "api:project-list"
-    sees = None
     empty_title = _("You are in no project yet")
     empty_text = _("Request a project, or ask the owner of one for a role in it.")
     empty_icon = "folder"
