@@ -6,7 +6,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.12 --gen
 	--no-emit-index-url --no-emit-find-links --no-header
 PYTEST_WORKERS ?= 2
 
-.PHONY: help env up down doctor test drill check lock
+.PHONY: help env up down doctor test drill bench check lock
 
 help: ## Print this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
@@ -34,8 +34,13 @@ doctor: env ## Say what stands in the way of a start
 test: env ## Run all tests
 	@$(MANAGE) embedded run $(BIN)/pytest -n $(PYTEST_WORKERS) --dist loadgroup
 
-drill: env ## Run the drills alone: real processes are killed and restarted
+drill: export ORCHESTRA_DRILL_FULL ?= 1
+drill: env ## Run the drills at full length: real processes are killed and restarted
 	@$(MANAGE) embedded run $(BIN)/pytest -m drill
+
+bench: env ## Measure; NAME=plan measures one. Figures go to var/bench/<name>.json
+	@$(MANAGE) embedded run $(BIN)/pytest -p no:randomly -m bench $(if $(NAME),-k 'test_$(NAME)') \
+		tests/benchmarks
 
 LAWS := style layout types imports templates dependencies settings migrations
 .PHONY: $(LAWS)

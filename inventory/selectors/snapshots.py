@@ -153,6 +153,11 @@ def _layout_of(pool: Pool) -> _Layout:
     return known
 
 
+def forget_layouts() -> None:
+    """Forget what is kept, as a process that has just begun."""
+    _layouts.clear()
+
+
 def _mark(pool: Pool) -> tuple[int | None, ...]:
     with connection.cursor() as cursor:
         cursor.execute(
