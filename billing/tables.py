@@ -403,7 +403,7 @@ class CorrectionTable(PortalTable):
     def render_month(self, value: Any, record: Correction) -> SafeString:
         """Draw the month as a link to the correction."""
         address = reverse("billing:correction", args=[record.pk])
-        return format_html('<a class="row-link" href="{}">{:%Y-%m}</a>', address, value)
+        return format_html('<a class="row-link" href="{}">{}</a>', address, f"{value:%Y-%m}")
 
     def value_month(self, value: Any) -> str:
         """Write the month as files do."""

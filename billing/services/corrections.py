@@ -60,6 +60,9 @@ def prepare_correction(
     """
     _require(actor, period)
     with transaction.atomic():
+        period = BillingPeriod.objects.select_related(
+            "account__entity", "account__organisation"
+        ).get(pk=period.pk)
         found = _difference(period)
         if Correction.objects.filter(period=period, state=PreparedState.PREPARED).exists():
             message = f"A correction of {period} waits for its release. Release it or take it back."
