@@ -88,7 +88,12 @@ class NoticeEndpoint(
 
         return write_once(request, at=at, do=do)
 
-    @extend_schema(request=None, responses=ReadAllSerializer, parameters=[KEY_HEADER])
+    @extend_schema(
+        operation_id="notices_read_all",
+        request=None,
+        responses=ReadAllSerializer,
+        parameters=[KEY_HEADER],
+    )
     @action(detail=False, methods=["post"], url_path="read", filterset_class=None)
     def read_all(self, request: Request) -> Response:
         """Mark all notices as read."""

@@ -90,7 +90,8 @@ def database(name: str, url: str) -> dict[str, object]:
     }
 
 
-MAIL_BACKENDS = {"off": "dummy", "console": "console", "file": "filebased", "smtp": "smtp"}
+# Off means that nothing is ever handed over (no sender); a server then needs no other back end.
+MAIL_BACKENDS = {"off": "smtp", "console": "console", "file": "filebased", "smtp": "smtp"}
 SMTP_SECURITY = {"starttls": {"use_tls": True}, "tls": {"use_ssl": True}, "none": {}}
 
 

@@ -224,11 +224,13 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "ENUM_NAME_OVERRIDES": {
-        "OrderState": "orchestra.choices.OrderState",
-        "RunState": "orchestra.choices.RunState",
-        "StepState": "orchestra.choices.StepState",
-        "OrderKind": "orchestra.choices.OrderKind",
-        "AllocationState": "inventory.choices.AllocationState",
+        path.rpartition(".")[2]: path
+        for path in (
+            *(f"orchestra.choices.{name}State" for name in ("Order", "Run", "Step")),
+            *("orchestra.choices.OrderKind", "inventory.choices.AllocationState"),
+            *("inventory.foundation.choices.TransferKind", "billing.choices.PreparedState"),
+            "inventory.foundation.choices.WishState",
+        )
     },
 }
 REST_KNOX = {"TOKEN_PREFIX": "orc_", "TOKEN_TTL": None}

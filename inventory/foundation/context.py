@@ -90,7 +90,7 @@ def portal(request: HttpRequest) -> dict[str, Any]:
     """
     user = getattr(request, "user", None)
     signed_in = bool(user and user.is_authenticated)
-    nav = SimpleLazyObject(lambda: navigation(request)) if signed_in else []
+    nav: Any = SimpleLazyObject(lambda: navigation(request)) if signed_in else []
     return {
         "nav": nav,
         "bell": SimpleLazyObject(lambda: bell(nav)) if signed_in else None,
