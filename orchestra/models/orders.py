@@ -65,8 +65,7 @@ class Order(models.Model):
                 violation_error_message=_("Ask for at least one copy."),
             ),
             models.CheckConstraint(
-                condition=Q(kind=OrderKind.CHANGE, deployment__isnull=False)
-                & ~Q(alteration="")
+                condition=Q(kind=OrderKind.CHANGE, deployment__isnull=False) & ~Q(alteration="")
                 | ~Q(kind=OrderKind.CHANGE) & Q(alteration=""),
                 name="order_change_says_what",
                 violation_error_message=_("A change says what it changes, and of what."),
