@@ -9,7 +9,7 @@ cost exactly what one slice costs (docs/adr/0010-exact-quantities.md).
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Context, Decimal, Inexact, InvalidOperation
 from fractions import Fraction
 from itertools import pairwise
@@ -109,8 +109,12 @@ def base_seconds(*, base: str, month_start: datetime, month_end: datetime) -> Fr
 
 
 def seconds_between(start: datetime, end: datetime) -> Fraction:
-    """Return the exact seconds from start to end, to the microsecond."""
-    return Fraction((end - start) // MICROSECOND, 1_000_000)
+    """Return the exact seconds from start to end, to the microsecond.
+
+    Counted in UTC: two times of one zone would be subtracted as clocks on the wall, and an hour is
+    lost where the clock changes between them.
+    """
+    return Fraction((end.astimezone(UTC) - start.astimezone(UTC)) // MICROSECOND, 1_000_000)
 
 
 def prorate(
