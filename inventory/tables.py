@@ -110,6 +110,7 @@ def capacity_lines(*, pool: Pool, rows: Iterable[PoolCapacity]) -> list[dict[str
             "capacity": row.capacity,
             "used": row.used,
             "spare": row.spare,
+            "sellable": row.capacity - row.spare,
             "closed": row.closed,
             "free": row.free,
             "over": over_commit(row),

@@ -1,6 +1,7 @@
 """The pages of what exists: resources and pools."""
 
 from collections.abc import Iterable, Iterator
+from copy import copy
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -303,9 +304,11 @@ def add_uses(
 
 
 def sizes_shown(*, pool: Pool, at: datetime, rows: Any) -> list[dict[str, Any]]:
-    """Return how many more of each usual size fit, and which kind of capacity is the limit."""
+    """Return how many more of each usual size fit, now and with one more host lost."""
     words = {row.resource_class.name: row.resource_class for row in rows}
     free = {row.resource_class.name: row.free for row in rows}
+    one_less = copy(pool)
+    one_less.spare_hosts += 1
     shown = []
     for size in usual_sizes(pool=pool):
         amounts = {name: amount for name, amount in size.amounts.items() if name in words}
@@ -316,6 +319,9 @@ def sizes_shown(*, pool: Pool, at: datetime, rows: Any) -> list[dict[str, Any]]:
                 "count": size.count,
                 "amounts": [(words[name], amount) for name, amount in amounts.items()],
                 "fits": headroom(pool=pool, need=Need(size.amounts), start=at, at_most=COUNTED),
+                "after_loss": headroom(
+                    pool=one_less, need=Need(size.amounts), start=at, at_most=COUNTED
+                ),
                 "limit": words[limit].label if limit else "",
             }
         )
