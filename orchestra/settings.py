@@ -226,17 +226,15 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         path.rpartition(".")[2]: path
         for path in (
-            *(f"orchestra.choices.{name}State" for name in ("Order", "Run", "Step")),
+            *(f"orchestra.choices.{name}" for name in ("OrderState", "RunState", "StepState")),
             *("orchestra.choices.OrderKind", "inventory.choices.AllocationState"),
-            *("inventory.foundation.choices.TransferKind", "billing.choices.PreparedState"),
-            "inventory.foundation.choices.WishState",
+            *(f"inventory.foundation.choices.{name}" for name in ("TransferKind", "WishState")),
+            "billing.choices.PreparedState",
         )
     },
 }
 REST_KNOX = {"TOKEN_PREFIX": "orc_", "TOKEN_TTL": None}
-
 MAILERS, ORCHESTRA_MAIL_FROM, ORCHESTRA_URL = environment.mail(VAR_DIR, PORT)
-
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_621_440
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 1_000
 

@@ -53,11 +53,9 @@ class RefusingAdmin(admin.ModelAdmin):
             answer.status_code = error.status
             return answer
 
-    def get_form(
-        self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any
-    ) -> Any:
+    def get_form(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
         """Return the form; after a refusal one that says it."""
-        form = super().get_form(request, obj, change, **kwargs)
+        form = super().get_form(request, obj, **kwargs)
         error = getattr(request, "refusal", None)
         return form if error is None else refusing(form, error)
 

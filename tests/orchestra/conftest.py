@@ -1,9 +1,15 @@
 """What the orchestra's tests start from; `tests/orchestra/world.py` makes it."""
 
+from pathlib import Path
+
 import pytest
 
 from inventory.foundation.models import Organisation, Project, User
-from tests.orchestra.world import Catalogue, make_catalogue
+from orchestra.choices import OrderState
+from orchestra.models import Deployment
+from orchestra.providers.simulated.world import World
+from tests.orchestra.changing import send
+from tests.orchestra.world import Catalogue, make_catalogue, place
 
 
 @pytest.fixture
@@ -17,3 +23,21 @@ def catalogue(
         finance=finance,
         second_finance=second_finance,
     )
+
+
+@pytest.fixture
+def world(catalogue: Catalogue, tmp_path: Path) -> World:
+    """What exists at the simulated destination."""
+    catalogue.connection.options = {"state_dir": str(tmp_path)}
+    catalogue.connection.save()
+    return World(tmp_path / "world.sqlite3")
+
+
+@pytest.fixture
+def web(catalogue: Catalogue, member: User, world: World) -> Deployment:
+    """An application of two copies with 50 GiB each, delivered at NOW, for 30 days."""
+    order = send(place(catalogue, member, instances=2), member)
+    assert order.state == OrderState.FULFILLED
+    assert len(world.things()) == 2
+    assert order.deployment is not None
+    return order.deployment

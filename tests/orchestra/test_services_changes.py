@@ -1,8 +1,7 @@
 """Changing what runs, from the request to the bill: resize, extend, end earlier."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,10 +9,9 @@ import pytest
 from billing.models import Charge
 from billing.selectors.explanations import explain_all
 from billing.services import rate_period
-from inventory.choices import AllocationState, ResourceStatus
 from inventory.foundation.errors import Forbidden, InvalidInput, NotVisible, StaleEdit
 from inventory.foundation.models import AuditEvent, Event, User
-from inventory.models import Allocation, CapacitySpan, Resource, ResourceState
+from inventory.models import Allocation, Resource
 from inventory.placement import Need
 from inventory.services import reserve
 from orchestra.choices import (
@@ -25,104 +23,36 @@ from orchestra.choices import (
     RunState,
 )
 from orchestra.engine import drain
-from orchestra.models import Deployment, Order, Plan, PolicyVersion, Run
+from orchestra.models import Deployment, Order, PolicyVersion, Run
 from orchestra.providers.simulated.world import World
 from orchestra.selectors.runs import invariants
 from orchestra.services.approvals import PlanExpired
-from orchestra.services.defaults import set_lease_defaults
 from orchestra.services.deployments import Busy, NotLive
 from orchestra.services.orders import (
     cancel_order,
     plan_order,
-    request_end,
-    request_extension,
-    request_resize,
     request_retirement,
     submit_order,
 )
-from orchestra.services.runs import Changed, start_run
+from orchestra.services.runs import Changed
 from tests.billing.world import make_budget, make_price
 from tests.cast import NOW
 from tests.factories import make_resource
-from tests.orchestra.world import Catalogue, approve, make_offering, place
+from tests.orchestra.changing import (
+    DAY,
+    END,
+    HOUR,
+    carried_out,
+    disk_of,
+    earlier,
+    longer,
+    resized,
+    send,
+    used_disk,
+)
+from tests.orchestra.world import Catalogue, approve, make_offering
 
 pytestmark = pytest.mark.django_db
-
-DAY, HOUR = timedelta(days=1), timedelta(hours=1)
-END = NOW + 30 * DAY
-
-
-def send(order: Order, actor: User, *, at: datetime = NOW) -> Order:
-    """Send a request with its latest plan and let the engine do what follows, at that instant."""
-    plan = order.plans.order_by("-number").first()
-    assert plan is not None, order.refusal
-    submit_order(order=order, actor=actor, plan_sha256=plan.sha256, at=at, effective_at=at)
-    return carried_out(order)
-
-
-def carried_out(order: Order) -> Order:
-    drain(worker="test:1")
-    order.refresh_from_db()
-    return order
-
-
-@pytest.fixture
-def world(catalogue: Catalogue, tmp_path: Path) -> World:
-    """What exists at the simulated destination."""
-    catalogue.connection.options = {"state_dir": str(tmp_path)}
-    catalogue.connection.save()
-    return World(tmp_path / "world.sqlite3")
-
-
-@pytest.fixture
-def web(catalogue: Catalogue, member: User, world: World) -> Deployment:
-    """An application of two copies with 50 GiB each, delivered at NOW, for 30 days."""
-    order = send(place(catalogue, member, instances=2), member)
-    assert order.state == OrderState.FULFILLED
-    assert len(world.things()) == 2
-    assert order.deployment is not None
-    return order.deployment
-
-
-def resized(web: Deployment, member: User, *, at: datetime = NOW, **more: Any) -> Order:
-    wish: dict[str, Any] = {"parameters": {"disk": 100}, "business_reason": "Full"} | more
-    return request_resize(deployment=web, requester=member, at=at, **wish)
-
-
-def longer(web: Deployment, member: User, end: datetime, *, at: datetime = NOW) -> Order:
-    return request_extension(
-        deployment=web, requester=member, end_at=end, business_reason="Needed", at=at
-    )
-
-
-def earlier(web: Deployment, member: User, end: datetime | None, *, at: datetime = NOW) -> Order:
-    return request_end(
-        deployment=web,
-        requester=member,
-        end_at=end,
-        business_reason="Done",
-        at=at,
-        effective_at=at,
-    )
-
-
-def disk_of(web: Deployment) -> list[int]:
-    return list(
-        Allocation.objects.filter(
-            resource__deployment_link__deployment=web,
-            resource_class__name="DISK_GB",
-            state=AllocationState.ACTIVE,
-        )
-        .order_by("resource_id")
-        .values_list("amount", flat=True)
-    )
-
-
-def used_disk(at: datetime) -> int:
-    spans = CapacitySpan.objects.filter(
-        inventory__resource_class__name="DISK_GB", during__contains=at
-    )
-    return sum(span.used for span in spans)
 
 
 # --- resize ------------------------------------------------------------------------------------
@@ -575,103 +505,3 @@ def test_what_has_no_end_gets_one(web: Deployment, member: User) -> None:
     assert order.plans.get().term_cost == 0
     web.refresh_from_db()
     assert web.lease_end_at == NOW + DAY
-
-
-# --- stop before delete ------------------------------------------------------------------------
-
-
-def test_nothing_is_deleted_without_a_stop(web: Deployment, member: User, world: World) -> None:
-    order = carried_out(earlier(web, member, None, at=NOW + DAY))
-    assert order.state == OrderState.FULFILLED
-    assert world.counters()["stopped"] == 2
-    run = Run.objects.get(order=order)
-    assert list(run.steps.filter(index=0).order_by("ordinal").values_list("key", "state")) == [
-        ("stop[0]", "done"),
-        ("delete[0]", "done"),
-        ("release[0]", "done"),
-    ]
-    assert invariants() == []
-
-
-def test_running_and_stopped_time_are_told_apart(
-    web: Deployment, member: User, catalogue: Catalogue
-) -> None:
-    run = Run.objects.get(order=earlier(web, member, None, at=NOW + DAY))
-    run.steps.filter(action="resource.delete").update(not_before=NOW + 3660 * DAY)
-    drain(worker="test:1")
-    Run.objects.filter(pk=run.pk).update(effective_at=NOW + 2 * DAY)
-    run.steps.filter(action="resource.delete").update(not_before=None)
-    drain(worker="test:1")
-    resource = Resource.objects.order_by("pk").first()
-    assert resource is not None
-    states = {
-        row.state: (row.during.lower, row.during.upper)
-        for row in ResourceState.objects.filter(resource=resource)
-    }
-    assert states[ResourceStatus.RUNNING] == (NOW, NOW + DAY)
-    assert states[ResourceStatus.STOPPED] == (NOW + DAY, NOW + 2 * DAY)
-    assert resource.ended_at == NOW + 2 * DAY
-
-
-def test_a_connection_that_cannot_stop(
-    catalogue: Catalogue, web: Deployment, member: User, world: World
-) -> None:
-    catalogue.connection.options |= {"can_stop": False}
-    catalogue.connection.save()
-    order = carried_out(earlier(web, member, None))
-    assert order.state == OrderState.FULFILLED
-    run = Run.objects.get(order=order)
-    stop = run.steps.get(key="stop[0]")
-    assert (stop.state, stop.attempts.get().outcome) == ("skipped", "skipped")
-    assert run.log.filter(message="Stop web-1: left out. This connection does not offer it.")
-    assert world.things() == []
-    assert invariants() == []
-
-
-def test_an_organisation_may_do_without_the_stop(
-    web: Deployment, member: User, operator: User, world: World
-) -> None:
-    set_lease_defaults(
-        organisation=web.project.organisation,
-        number=0,
-        values={"stop_first": False},
-        actor=operator,
-        at=NOW - DAY,
-    )
-    order = carried_out(earlier(web, member, None))
-    assert order.state == OrderState.FULFILLED
-    assert not Run.objects.get(order=order).steps.filter(action="resource.stop").exists()
-    assert "stopped" not in world.counters()
-
-
-def test_a_plan_from_before_still_runs(web: Deployment, member: User, world: World) -> None:
-    """Plans that were written before a stop came first delete without one."""
-    PolicyVersion.objects.all().update(during=(None, NOW))
-    order = request_retirement(deployment=web, requester=member, business_reason="Old", at=NOW)
-    old = order.plans.get()
-    steps = [step for step in old.document["steps"] if step["action"] != "resource.stop"]
-    for step in steps:
-        step["needs"] = [need for need in step["needs"] if not need.startswith("stop")]
-    plan = Plan(**{name: getattr(old, name) for name in PLAN_FIELDS}, number=2)
-    plan.document = old.document | {"steps": steps}
-    plan.save()
-    Order.objects.filter(pk=order.pk).update(state=OrderState.APPROVED)
-    order.refresh_from_db()
-    run = start_run(order=order, plan=plan, at=NOW, effective_at=NOW)
-    assert run.steps.count() == 4
-    assert "stopped" not in world.counters()
-
-
-PLAN_FIELDS = (
-    "order",
-    "sha256",
-    "quote",
-    "currency",
-    "monthly_cost",
-    "term_cost",
-    "max_monthly_cost",
-    "decisions",
-    "created_at",
-    "created_by",
-    "valid_until",
-)
