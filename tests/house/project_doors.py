@@ -23,9 +23,7 @@ def make_wishes(*, project: Project, member: User, approver: User) -> None:
         actor=member,
         at=at,
     )
-    hand_over(
-        project=project, kind="owner", user=approver, reason="Ok", actor=project.owner, at=at
-    )
+    hand_over(project=project, kind="owner", user=approver, reason="Ok", actor=project.owner, at=at)
 
 
 def project_addresses(*, project: Project, role: RoleGrant) -> dict[str, dict[str, Any]]:
