@@ -27,7 +27,8 @@ WITH due AS (
     SELECT step.id, step.state, step.lease_owner, step.started_at, run.state AS run_state
       FROM orchestra_step step
       JOIN orchestra_run run ON run.id = step.run_id
-     WHERE (
+     WHERE step.state IN ('ready', 'running', 'unknown')
+       AND (
                step.state IN ('ready', 'unknown')
            AND (step.not_before IS NULL OR step.not_before <= clock_timestamp())
            AND (   (step.phase = 'forward' AND run.state = 'running' AND run.desired_state = 'run')

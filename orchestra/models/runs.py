@@ -116,10 +116,11 @@ class Step(models.Model):
             ),
         ]
         indexes: ClassVar = [
+            # The claim's own: as good as all steps have ended, and it must not pass by them.
             models.Index(
-                fields=["not_before", "id"],
-                condition=Q(state="ready"),
-                name="step_ready_idx",
+                fields=["run", "id"],
+                condition=Q(state__in=["ready", "running", "unknown"]),
+                name="step_moving_idx",
             ),
             models.Index(
                 fields=["lease_until"], condition=Q(state="running"), name="step_lease_idx"
