@@ -121,7 +121,7 @@ def keep_view(page: Page) -> None:
     page.goto("/requests/?environment=test")
     page.locator(".list-menu summary").first.click()
     page.get_by_role("link", name="Save this view").click()
-    page.get_by_label("Name").fill("Only for tests")
+    page.get_by_label("Name", exact=True).fill("Only for tests")
     page.get_by_label("Pin it in my navigation").check()
     page.get_by_role("button", name="Save the view").click()
     expect(page.get_by_role("link", name="Only for tests").first).to_be_visible()

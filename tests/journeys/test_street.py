@@ -231,6 +231,7 @@ def test_small_things_need_no_approver(street: Street, enter: Enter) -> None:
     fill_request(page, name="tiny", copies=1, environment="test")
     expect(page.locator("#estimate")).to_contain_text("Approved by rule")
     page.get_by_role("button", name="Show what will happen").click()
+    expect(page).to_have_url(re.compile(r"/requests/\d+/$"))
     in_order(mia)
     page.get_by_role("button", name="Send and start").click()
     page.get_by_role("link", name="Progress").last.click()
