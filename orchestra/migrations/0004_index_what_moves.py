@@ -4,19 +4,22 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('inventory', '0004_layout_of_providers'),
-        ('orchestra', '0003_changes_of_applications'),
+        ("inventory", "0004_layout_of_providers"),
+        ("orchestra", "0003_changes_of_applications"),
     ]
 
     operations = [
         migrations.RemoveIndex(
-            model_name='step',
-            name='step_ready_idx',
+            model_name="step",
+            name="step_ready_idx",
         ),
         migrations.AddIndex(
-            model_name='step',
-            index=models.Index(condition=models.Q(('state__in', ['ready', 'running', 'unknown'])), fields=['run', 'id'], name='step_moving_idx'),
+            model_name="step",
+            index=models.Index(
+                condition=models.Q(("state__in", ["ready", "running", "unknown"])),
+                fields=["run", "id"],
+                name="step_moving_idx",
+            ),
         ),
     ]
