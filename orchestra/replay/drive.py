@@ -139,9 +139,7 @@ class _Player:
         self.start = start
         self.placed = {
             order.name: order
-            for order in Order.objects.filter(
-                project=stage.project, kind=OrderKind.CREATE
-            ).select_related("deployment", "project__organisation", "requester")
+            for order in Order.objects.filter(project=stage.project, kind=OrderKind.CREATE)
         }
 
     def check(self, requests: Sequence[TraceRequest]) -> None:

@@ -1,11 +1,12 @@
 """Import a pool's hosts from a CSV file."""
 
-from argparse import ArgumentParser, ArgumentTypeError
+from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from inventory.foundation.arguments import whole_number
 from inventory.foundation.clock import database_now
 from inventory.foundation.errors import DomainError
 from inventory.foundation.models import Organisation
@@ -33,9 +34,13 @@ class Command(BaseCommand):
         )
         parser.add_argument("--gpu-only", action="store_true", help="only hosts that have GPUs")
         parser.add_argument(
-            "--every", type=whole, default=1, metavar="K", help="only every K-th of those hosts"
+            "--every",
+            type=whole_number,
+            default=1,
+            metavar="K",
+            help="only every K-th of those hosts",
         )
-        parser.add_argument("--limit", type=whole, metavar="N", help="at most N hosts")
+        parser.add_argument("--limit", type=whole_number, metavar="N", help="at most N hosts")
         parser.add_argument("--dry-run", action="store_true", help="check and count, write nothing")
 
     def handle(self, *_args: Any, **options: Any) -> None:
@@ -75,11 +80,3 @@ class Command(BaseCommand):
             message = f"There is no organisation {slug!r}. Known: {known}."
             raise CommandError(message)
         return found_organisation(slug=slug, name=slug.capitalize(), at=database_now())
-
-
-def whole(text: str) -> int:
-    """Read a number of at least 1."""
-    if not text.isascii() or not text.isdigit() or int(text) < 1:
-        message = f"{text!r} is not a whole number of at least 1"
-        raise ArgumentTypeError(message)
-    return int(text)

@@ -10,6 +10,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from inventory.foundation.arguments import whole_number
 from inventory.foundation.errors import DomainError
 from inventory.models import Pool
 from orchestra.replay import Progress, Report, read_trace, replay, report_of
@@ -38,7 +39,9 @@ class Command(BaseCommand):
             metavar="YYYY-MM-DD",
             help="the trace's first day, in UTC (2026-01-01)",
         )
-        parser.add_argument("--limit", type=count, metavar="N", help="only the first N requests")
+        parser.add_argument(
+            "--limit", type=whole_number, metavar="N", help="only the first N requests"
+        )
         parser.add_argument("--json", action="store_true", help="print nothing but the last line")
         parser.add_argument(
             "--report", action="store_true", help="replay nothing, only read what is there"
@@ -111,11 +114,3 @@ def day(text: str) -> datetime:
         message = f"{text!r} is not a day. Write it as YYYY-MM-DD, for example 2026-01-01"
         raise ArgumentTypeError(message) from error
     return datetime(found.year, found.month, found.day, tzinfo=UTC)
-
-
-def count(text: str) -> int:
-    """Read a number of at least 1."""
-    if not text.isascii() or not text.isdigit() or int(text) < 1:
-        message = f"{text!r} is not a whole number of at least 1"
-        raise ArgumentTypeError(message)
-    return int(text)
