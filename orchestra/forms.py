@@ -234,26 +234,6 @@ class DecisionForm(ReasonForm):
         self.fields["reason"].help_text = _("Needed to reject. The requester reads it.")
 
 
-class RetireForm(ReasonForm):
-    """The name of the application typed again, so that nothing is given back by a slip."""
-
-    confirm_name = forms.CharField(label=_("Name of the application"), max_length=60)
-
-    def __init__(self, *args: Any, name: str, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.name = name
-        self.order_fields(["reason", "confirm_name"])
-        self.fields["confirm_name"].help_text = _("Type “%s” to confirm.") % name
-        self.fields["confirm_name"].widget.attrs["autocomplete"] = "off"
-
-    def clean_confirm_name(self) -> str:
-        """Refuse any other name."""
-        given: str = self.cleaned_data["confirm_name"].strip()
-        if given != self.name:
-            raise forms.ValidationError(_("This is not its name."))
-        return given
-
-
 class ChangeForm(ReasonForm):
     """What every change of a running application says: why, and of which state of it."""
 
@@ -318,17 +298,28 @@ class ExtendForm(ChangeForm):
         self.order_fields(["end_at", "reason"])
 
 
-class EndForm(RetireForm):
+class EndForm(ReasonForm):
     """An earlier end, or none: now. Its name is typed again, because what ends is deleted."""
 
     end_at = MomentField(label=_("End"))
+    confirm_name = forms.CharField(label=_("Name of the application"), max_length=60)
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, name: str, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.name = name
         self.order_fields(["end_at", "reason", "confirm_name"])
         self.fields["end_at"].help_text = (
             _("Empty: now. Time in %s.") % timezone.get_current_timezone_name()
         )
+        self.fields["confirm_name"].help_text = _("Type “%s” to confirm.") % name
+        self.fields["confirm_name"].widget.attrs["autocomplete"] = "off"
+
+    def clean_confirm_name(self) -> str:
+        """Refuse any other name."""
+        given: str = self.cleaned_data["confirm_name"].strip()
+        if given != self.name:
+            raise forms.ValidationError(_("This is not its name."))
+        return given
 
     def refuse(self, error: DomainError) -> None:
         """Show the service's word for the reason at the form's own field."""

@@ -59,11 +59,6 @@ pages: list[URLPattern] = [
     path("applications/", applications.Applications.as_view(), name="applications"),
     path("applications/<int:pk>/", applications.ApplicationPage.as_view(), name="application"),
     path(
-        "applications/<int:pk>/give-back/",
-        applications.ApplicationRetire.as_view(),
-        name="application-retire",
-    ),
-    path(
         "applications/<int:pk>/confirm/",
         applications.application_confirm,
         name="application-confirm",

@@ -1,4 +1,4 @@
-"""Applications: what runs, what it holds and costs, and how it is given back."""
+"""Applications: what runs, what it holds and costs, and whether it is still needed."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -20,18 +20,15 @@ from billing.selectors.histories import cost_history
 from billing.selectors.resources import cost_of_resources
 from inventory.choices import ResourceStatus
 from inventory.foundation.clock import database_now
-from inventory.foundation.errors import InvalidInput
 from inventory.foundation.figures import Figure
-from inventory.foundation.pages import FormPage, ListPage, PortalPage
-from inventory.foundation.permissions import Action, may, require
+from inventory.foundation.pages import ListPage, PortalPage
+from inventory.foundation.permissions import Action, may
 from orchestra.choices import DeploymentState, DueKind, Environment, OrderState, RunState
 from orchestra.filters import DeploymentFilters
-from orchestra.forms import RetireForm
 from orchestra.models import Deployment, DeploymentResource
 from orchestra.selectors.deployments import deployment_detail, visible_deployments
 from orchestra.selectors.leases import due_kind
 from orchestra.selectors.orders import open_retirement
-from orchestra.services.deployments import request_retirement
 from orchestra.services.leases import confirm_deployment
 from orchestra.tables import DeploymentTable
 from orchestra.views.runs import access
@@ -122,56 +119,3 @@ def application_confirm(request: HttpRequest, pk: int) -> HttpResponse:
     told = _("%(name)s is confirmed until %(day)s.") % {"name": found, "day": day}
     messages.success(request, told)
     return HttpResponseRedirect(reverse("orchestra:application", args=[found.pk]))
-
-
-class ApplicationRetire(FormPage):
-    """Give an application back: names what is deleted, and wants its name typed."""
-
-    template_name = "orchestra/applications/retire.html"
-    form_class = RetireForm
-    submit = gettext_lazy("Give back and delete")
-
-    @property
-    def back(self) -> str:
-        """Return to the application."""
-        return reverse("orchestra:application", args=[self.kwargs["pk"]])
-
-    def load(self) -> None:
-        """Find the application and refuse who may not order in its project."""
-        pk = min(self.kwargs["pk"], MAX_ID)
-        self.found = deployment_detail(user=self.viewer, deployment_id=pk)
-        require(self.viewer, Action.ORDER_PLACE, self.found.project)
-
-    def form_arguments(self) -> dict[str, Any]:
-        """Return the name that must be typed."""
-        return {"name": self.found.name}
-
-    def context(self) -> dict[str, Any]:
-        """Return what will be deleted."""
-        live = [
-            link for link in self.found.links.all() if link.resource.status != ResourceStatus.GONE
-        ]
-        return {
-            "title": _("Give %s back") % self.found.name,
-            "application": self.found,
-            "live": sorted(live, key=lambda link: (link.component, link.index, link.pk)),
-            "costs": cost_of_resources(
-                resources=[link.resource for link in live], at=database_now()
-            )
-            if may(self.viewer, Action.COST_VIEW, self.found.project)
-            else None,
-        }
-
-    def act(self, form: RetireForm) -> str:
-        """Ask for it to be given back."""
-        try:
-            order = request_retirement(
-                deployment=self.found,
-                requester=self.viewer,
-                business_reason=form.cleaned_data["reason"],
-                at=database_now(),
-            )
-        except InvalidInput as error:
-            reason = error.fields.get("business_reason", error.message)
-            raise InvalidInput(error.message, fields={"reason": reason}) from error
-        return reverse("orchestra:request", args=[order.pk])

@@ -50,8 +50,6 @@ orchestra:approval              GET    302  404  200  200  200  200  200  200  4
 orchestra:approval              POST   302  404  403  302  302  403  403  403  404
 orchestra:applications          GET    302  200  200  200  200  200  200  200  200
 orchestra:application           GET    302  404  200  200  200  200  200  200  404
-orchestra:application-retire    GET    302  404  200  200  403  403  403  403  404
-orchestra:application-retire    POST   302  404  302  302  403  403  403  403  404
 orchestra:deployment-resize     GET    302  404  200  200  403  403  403  403  404
 orchestra:deployment-resize     POST   302  404  302  302  403  403  403  403  404
 orchestra:deployment-extend     GET    302  404  200  200  403  403  403  403  404

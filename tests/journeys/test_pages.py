@@ -64,7 +64,6 @@ NOT_IN_THE_DEMO = {
     "inventory:pool-grant",
     "inventory:pool-revoke",
     "orchestra:application-confirm",
-    "orchestra:application-retire",
     "orchestra:defaults-rule",
     "orchestra:defaults-rule-new",
 }

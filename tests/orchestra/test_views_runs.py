@@ -54,7 +54,7 @@ def test_from_approval_to_connecting_and_back(catalogue: Catalogue, member: User
     found = text(browser, f"/applications/{run.deployment_id}/")
     assert "web-1" in found
     assert f'href="/applications/{run.deployment_id}/end/"' in found
-    address = f"/applications/{run.deployment_id}/give-back/"
+    address = f"/applications/{run.deployment_id}/end/"
     page = text(browser, address)
     assert "web-1" in page
     fields = {"reason": "Not needed", "confirm_name": "wbe", "idempotency_key": "0123456789ab"}
@@ -143,7 +143,7 @@ def test_who_sees_progress_and_applications(
         f"/progress/{run.pk}/timeline/",
         f"/progress/{run.pk}/log/",
         f"/applications/{run.deployment_id}/",
-        f"/applications/{run.deployment_id}/give-back/",
+        f"/applications/{run.deployment_id}/end/",
     ]
     for address in addresses:
         assert outside.get(address).status_code == 404
