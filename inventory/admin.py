@@ -17,6 +17,7 @@ from inventory.models import (
     Allocation,
     CapacityDefaults,
     CapacitySpan,
+    FormerKind,
     Inventory,
     Pool,
     Quota,
@@ -267,6 +268,16 @@ class ResourceStateAdmin(ReadOnlyAdmin):
     list_display = ("resource", "state", "during")
     list_select_related = ("resource",)
     search_fields = ("resource__name",)
+
+
+@admin.register(FormerKind)
+class FormerKindAdmin(ReadOnlyAdmin):
+    """What a resource was called on the bill before it was changed, and when."""
+
+    list_display = ("resource", "kind", "during")
+    list_select_related = ("resource",)
+    search_fields = ("resource__name", "kind")
+    ordering = ("-pk",)
 
 
 @admin.register(Allocation)

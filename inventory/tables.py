@@ -4,12 +4,14 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
-from django.utils.html import format_html_join
+from django.urls import reverse
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
+from django_tables2.utils import Accessor
 
 from inventory.capacity import amount_text
-from inventory.choices import ProviderState, ResourceStatus
+from inventory.choices import AllocationState, ProviderState, ResourceStatus
 from inventory.foundation.tables import (
     BadgeColumn,
     LinkColumn,
@@ -17,10 +19,12 @@ from inventory.foundation.tables import (
     QuantityColumn,
     TextColumn,
     WhenColumn,
+    YesColumn,
 )
+from inventory.foundation.templatetags.portal import NOTHING, quantity
 from inventory.models import Pool
 from inventory.selectors import ClassUse, PoolCapacity
-from inventory.templatetags.inventory import meter
+from inventory.templatetags.inventory import amount_tag, meter
 
 
 class ResourceTable(PortalTable):
@@ -68,12 +72,135 @@ class HostTable(PortalTable):
     """The hosts and shared storage of a pool."""
 
     caption = _("Hosts, storage and devices")
-    name = TextColumn(verbose_name=_("Name"))
+    name = LinkColumn(to="inventory:host", verbose_name=_("Name"))
     state = BadgeColumn(choices=ProviderState, verbose_name=_("State"))
     uses = UseColumn(verbose_name=_("Used"), orderable=False, empty_values=())
 
     class Meta(PortalTable.Meta):
         order_by = ("name",)
+
+
+class PoolOfColumn(LinkColumn):
+    """The pool of a row, leading to its page; `pool` is the accessor of the pool."""
+
+    def __init__(self, *args: Any, pool: str = "pool", **kwargs: Any) -> None:
+        super().__init__(
+            *args,
+            to="inventory:pool",
+            pick=lambda record: Accessor(pool).resolve(record).slug,
+            accessor=pool,
+            order_by=(f"{pool}__name",),
+            verbose_name=_("Pool"),
+            **kwargs,
+        )
+
+
+class AllHostsTable(PortalTable):
+    """The hosts, storage and devices of all pools that a person may look into."""
+
+    caption = _("Hosts, storage and devices")
+    name = LinkColumn(to="inventory:host", verbose_name=_("Name"))
+    pool = PoolOfColumn()
+    state = BadgeColumn(choices=ProviderState, verbose_name=_("State"))
+    parent = TextColumn(verbose_name=_("Part of"), order_by=("parent__name",), hide_narrow=True)
+    is_sharing = YesColumn(verbose_name=_("Serves other hosts"), hide_narrow=True)
+    external_ref = TextColumn(verbose_name=_("Known outside as"), visible=False)
+    warranty_end_date = WhenColumn(verbose_name=_("Warranty ends"), style="day", visible=False)
+    support_end_date = WhenColumn(verbose_name=_("Support ends"), style="day", visible=False)
+
+    class Meta(PortalTable.Meta):
+        order_by = ("name",)
+
+
+class MembersColumn(QuantityColumn):
+    """How many hosts a row stands for, leading to them; `of` is the filter of the hosts."""
+
+    def __init__(self, *args: Any, of: str, **kwargs: Any) -> None:
+        self.of = of
+        super().__init__(*args, **kwargs)
+
+    def render(self, value: Any, record: Any) -> SafeString:
+        """Draw the link; nothing where there is none to see."""
+        if not value:
+            return NOTHING
+        address = f"{reverse('inventory:hosts')}?{self.of}={record.pk}"
+        return format_html('<a href="{}">{}</a>', address, quantity(value))
+
+
+class TraitTable(PortalTable):
+    """The properties of hosts."""
+
+    caption = _("Properties")
+    name = TextColumn(verbose_name=_("Property"))
+    description = TextColumn(verbose_name=_("Means"), hide_narrow=True)
+    pools = TextColumn(verbose_name=_("In pools"))
+    hosts = MembersColumn(of="trait", verbose_name=_("Hosts"))
+
+    class Meta(PortalTable.Meta):
+        order_by = ("name",)
+
+
+class GroupTable(PortalTable):
+    """Racks, zones, power feeds and other groups of hosts."""
+
+    caption = _("Groups of hosts")
+    name = LinkColumn(to="inventory:host-group", verbose_name=_("Group"))
+    kind = TextColumn(accessor="get_kind_display", order_by=("kind",), verbose_name=_("Kind"))
+    hosts = MembersColumn(of="group", verbose_name=_("Hosts"))
+
+    class Meta(PortalTable.Meta):
+        order_by = ("name",)
+
+
+class AmountColumn(QuantityColumn):
+    """An amount of capacity in its largest unit; a file keeps the plain number beside the unit."""
+
+    def render(self, value: Any, record: Any) -> SafeString:
+        """Draw it."""
+        return amount_tag(value, record.resource_class.unit)
+
+
+class HeldTable(PortalTable):
+    """What is held of which kind of capacity, by what, and when."""
+
+    caption = _("Capacity held")
+    resource = LinkColumn(
+        to="inventory:resource",
+        pick=lambda record: record.resource_id,
+        order_by=("resource__name",),
+        verbose_name=_("Resource"),
+    )
+    project = TextColumn(
+        accessor="resource__project__name", verbose_name=_("Project"), hide_narrow=True
+    )
+    pool = PoolOfColumn(pool="resource__pool", hide_narrow=True)
+    resource_class = TextColumn(order_by=("resource_class__label",), verbose_name=_("Kind"))
+    amount = AmountColumn(verbose_name=_("Amount"), beside=("unit",))
+    unit = TextColumn(accessor="resource_class__unit", verbose_name=_("Unit"), visible=False)
+    state = BadgeColumn(choices=AllocationState, verbose_name=_("State"))
+    host = TextColumn(verbose_name=_("On"), hide_narrow=True)
+    held_from = WhenColumn(verbose_name=_("From"), style="day", hide_narrow=True)
+    held_to = WhenColumn(verbose_name=_("To"), style="day", hide_narrow=True)
+    active_from = WhenColumn(verbose_name=_("In use from"), visible=False)
+    active_to = WhenColumn(verbose_name=_("In use to"), visible=False)
+
+    class Meta(PortalTable.Meta):
+        order_by = ("-held_from",)
+
+
+class QuotaTable(PortalTable):
+    """The most that projects and organisations may hold, and what is held of it."""
+
+    caption = _("Quotas")
+    holder = TextColumn(verbose_name=_("Project or organisation"))
+    resource_class = TextColumn(order_by=("resource_class__label",), verbose_name=_("Kind"))
+    limit = AmountColumn(verbose_name=_("Limit"), beside=("unit",))
+    used = AmountColumn(verbose_name=_("Held now"))
+    left = AmountColumn(verbose_name=_("Left"))
+    unit = TextColumn(accessor="resource_class__unit", verbose_name=_("Unit"), visible=False)
+
+    class Meta(PortalTable.Meta):
+        order_by = ("holder", "resource_class")
 
 
 def use_text(use: ClassUse) -> str:

@@ -10,7 +10,16 @@ from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerSpli
 from rest_framework.routers import DefaultRouter
 
 from billing.api import ChargeEndpoint, CorrectionEndpoint, PriceChangeEndpoint
-from inventory.api import ResourceEndpoint
+from inventory.api import (
+    AggregateEndpoint,
+    HeldEndpoint,
+    HostEndpoint,
+    PoolEndpoint,
+    QuotaEndpoint,
+    ResourceClassEndpoint,
+    ResourceEndpoint,
+    TraitEndpoint,
+)
 from inventory.foundation.endpoints import AuditEndpoint, EventEndpoint, SavedViewEndpoint
 from inventory.foundation.people_endpoints import OrganisationEndpoint, PersonEndpoint
 from inventory.foundation.project_endpoints import ProjectRequestEndpoint, RoleEndpoint
@@ -124,6 +133,13 @@ router.register("orders", OrderEndpoint, basename="order")
 router.register("runs", RunEndpoint, basename="run")
 router.register("applications", DeploymentEndpoint, basename="deployment")
 router.register("resources", ResourceEndpoint, basename="resource")
+router.register("held", HeldEndpoint, basename="held")
+router.register("quotas", QuotaEndpoint, basename="quota")
+router.register("resource-classes", ResourceClassEndpoint, basename="resource-class")
+router.register("properties", TraitEndpoint, basename="trait")
+router.register("pools", PoolEndpoint, basename="pool")
+router.register("hosts", HostEndpoint, basename="host")
+router.register("host-groups", AggregateEndpoint, basename="host-group")
 router.register("charges", ChargeEndpoint, basename="charge")
 router.register("corrections", CorrectionEndpoint, basename="correction")
 router.register("price-changes", PriceChangeEndpoint, basename="price-change")

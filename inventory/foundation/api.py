@@ -2,11 +2,11 @@
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
-from rest_framework import serializers
+from rest_framework import serializers, viewsets
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -52,6 +52,39 @@ def within_token(request: Request, rows: QuerySet[Any], *, project: str) -> Quer
     """Keep the rows of the token's project, where the token is for one; `project` is the path."""
     project_id = getattr(request.auth, "project_id", None)
     return rows if project_id is None else rows.filter(**{f"{project}_id": project_id})
+
+
+def is_narrow(request: Request) -> bool:
+    """Say whether the token is for one project: it tells nothing of what is no project's."""
+    return getattr(request.auth, "project_id", None) is not None
+
+
+class ReadEndpoint[M: Model](viewsets.ReadOnlyModelViewSet[M]):
+    """What is only read: `rows` are those that the caller may see; `detail_class` tells more."""
+
+    detail_class: ClassVar[type[serializers.BaseSerializer[Any]] | None] = None
+
+    def rows(self) -> QuerySet[M]:
+        """Return the rows that the caller may see, in order."""
+        raise NotImplementedError
+
+    def get_queryset(self) -> QuerySet[M]:
+        """Return the visible rows; the document of the API asks nobody."""
+        if getattr(self, "swagger_fake_view", False):
+            nothing: QuerySet[M] = self.queryset  # type: ignore[assignment, arg-type]
+            return nothing
+        return self.rows()
+
+    def get_serializer_class(self) -> Any:
+        """Tell more of one than of many."""
+        if self.action == "retrieve" and self.detail_class is not None:
+            return self.detail_class
+        return self.serializer_class
+
+    @property
+    def caller(self) -> Any:
+        """Return who asks."""
+        return self.request.user
 
 
 class StrictSerializer(serializers.Serializer[Any]):

@@ -6,6 +6,7 @@ from django.db.models import QuerySet
 from rest_framework import serializers, viewsets
 
 from inventory.foundation import selectors
+from inventory.foundation.api import is_narrow
 from inventory.foundation.filters import PersonFilters
 from inventory.foundation.models import Organisation, User
 from inventory.foundation.permissions import Action, require_anywhere
@@ -39,7 +40,7 @@ class OrganisationEndpoint(viewsets.ReadOnlyModelViewSet[Organisation]):
 
     def get_queryset(self) -> QuerySet[Organisation]:
         """Return the known organisations, by name."""
-        if getattr(self, "swagger_fake_view", False) or _is_narrow(self.request):
+        if getattr(self, "swagger_fake_view", False) or is_narrow(self.request):
             return self.queryset
         return selectors.organisations_known(self.request.user)  # type: ignore[arg-type]
 
@@ -53,13 +54,8 @@ class PersonEndpoint(viewsets.ReadOnlyModelViewSet[User]):
 
     def get_queryset(self) -> QuerySet[User]:
         """Return the visible people, by number; Forbidden for who may see none."""
-        if getattr(self, "swagger_fake_view", False) or _is_narrow(self.request):
+        if getattr(self, "swagger_fake_view", False) or is_narrow(self.request):
             return self.queryset
         user: Any = self.request.user
         require_anywhere(user, Action.PEOPLE_VIEW)
         return selectors.visible_people(user).order_by("pk")
-
-
-def _is_narrow(request: Any) -> bool:
-    """Say whether the token is for one project: it tells nothing of others."""
-    return getattr(request.auth, "project_id", None) is not None

@@ -42,6 +42,7 @@ from inventory.selectors.usage import (
     quotas_of,
 )
 from inventory.selectors.visibility import (
+    may_look_into,
     pools_where,
     visible_pools,
     visible_resources,
@@ -76,6 +77,7 @@ __all__ = [
     "lock_resource",
     "lock_resources",
     "lock_spans",
+    "may_look_into",
     "metered_allocations",
     "metered_resources",
     "metered_states",

@@ -7,7 +7,7 @@ from django.db.models import Count, QuerySet, Sum
 
 from inventory.choices import AllocationState
 from inventory.foundation.models import AuditEvent
-from inventory.models import Allocation, Pool, Resource, ResourceState
+from inventory.models import Allocation, FormerKind, Pool, Resource, ResourceState
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,11 @@ def held_by(resource: Resource) -> QuerySet[Allocation]:
 def states_of(resource: Resource) -> QuerySet[ResourceState]:
     """Return the states that the resource was in, the newest first."""
     return ResourceState.objects.filter(resource=resource).order_by("-during")
+
+
+def kinds_of(resource: Resource) -> QuerySet[FormerKind]:
+    """Return what the resource was called on the bill before, the newest first."""
+    return FormerKind.objects.filter(resource=resource).order_by("-during")
 
 
 def history_of(resource: Resource) -> QuerySet[AuditEvent]:

@@ -1,7 +1,7 @@
 """Who holds how much: quotas and their use, and reservations that ran out."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -63,16 +63,26 @@ def _held_under(quota: Quota) -> QuerySet[Allocation]:
     held = Allocation.objects.filter(resource_class=quota.resource_class_id)
     if quota.project_id is not None:
         return held.filter(resource__project=quota.project_id)
+    holder = quota.organisation_id
+    below = organisations_below([holder] if holder is not None else [])
+    return held.filter(resource__project__organisation__in=below.get(holder or 0, set()))
+
+
+def organisations_below(holders: Iterable[int]) -> dict[int, set[int]]:
+    """Return each organisation's id with its own and the ids of all below it; one query."""
     children: dict[int | None, list[int]] = defaultdict(list)
     for pk, parent_id in Organisation.objects.values_list("id", "parent_id"):
         children[parent_id].append(pk)
-    below, open_ends = set[int](), [quota.organisation_id]
-    while open_ends:
-        node = open_ends.pop()
-        if node is not None and node not in below:
-            below.add(node)
-            open_ends.extend(children[node])
-    return held.filter(resource__project__organisation__in=below)
+    found: dict[int, set[int]] = {}
+    for holder in holders:
+        below, open_ends = set[int](), [holder]
+        while open_ends:
+            node = open_ends.pop()
+            if node not in below:
+                below.add(node)
+                open_ends.extend(children[node])
+        found[holder] = below
+    return found
 
 
 def idle_reservations(*, at: datetime) -> QuerySet[Resource]:

@@ -51,3 +51,8 @@ def visible_resources(user: User) -> QuerySet[Resource]:
         Q(project__in=projects_where(user, Action.PROJECT_VIEW))
         | Q(pool__in=pools_where(user, Action.POOL_VIEW))
     )
+
+
+def may_look_into(user: User, pool: Pool) -> bool:
+    """Say whether the person sees the pool's hosts, not only its totals."""
+    return pools_where(user, Action.POOL_VIEW).filter(pk=pool.pk).exists()

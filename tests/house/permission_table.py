@@ -175,6 +175,13 @@ inventory:pool-grant            POST   302  404  403  403  403  403  403  403  4
 inventory:pool-revoke           GET    302  404  403  403  403  403  403  403  403
 inventory:pool-revoke           POST   302  404  403  403  403  403  403  403  403
 inventory:pool-use              GET    302  404  200  200  200  200  200  200  200
+inventory:hosts                 GET    302  200  403  403  403  200  200  200  403
+inventory:host                  GET    302  404  404  404  404  200  200  200  404
+inventory:host-groups           GET    302  200  403  403  403  200  200  200  403
+inventory:host-group            GET    302  404  404  404  404  200  200  200  404
+inventory:traits                GET    302  200  200  200  200  200  200  200  200
+inventory:held                  GET    302  200  200  200  200  200  200  200  200
+inventory:quotas                GET    302  200  200  200  200  200  200  200  200
 
 billing:costs                   GET    302  200  200  200  200  403  200  200  403
 billing:costs-csv               GET    302  200  200  200  200  403  200  200  403
@@ -281,6 +288,20 @@ api:run-steer                   GET    401  405  405  405  405  405  405  405  4
 api:run-steer                   POST   401  404  200  200  403  200  403  403  404
 api:resource-list               GET    401  200  200  200  200  200  200  200  200
 api:resource-detail             GET    401  404  200  200  200  200  200  200  404
+api:held-list                   GET    401  200  200  200  200  200  200  200  200
+api:held-detail                 GET    401  404  200  200  200  200  200  200  404
+api:quota-list                  GET    401  200  200  200  200  200  200  200  200
+api:quota-detail                GET    401  404  200  200  200  200  200  200  404
+api:resource-class-list         GET    401  200  200  200  200  200  200  200  200
+api:resource-class-detail       GET    401  200  200  200  200  200  200  200  200
+api:trait-list                  GET    401  200  200  200  200  200  200  200  200
+api:trait-detail                GET    401  404  200  200  200  200  200  200  200
+api:pool-list                   GET    401  200  200  200  200  200  200  200  200
+api:pool-detail                 GET    401  404  200  200  200  200  200  200  200
+api:host-list                   GET    401  200  200  200  200  200  200  200  200
+api:host-detail                 GET    401  404  404  404  404  200  200  200  404
+api:host-group-list             GET    401  200  200  200  200  200  200  200  200
+api:host-group-detail           GET    401  404  404  404  404  200  200  200  404
 api:charge-list                 GET    401  200  200  200  200  200  200  200  200
 api:charge-detail               GET    401  404  200  200  200  404  200  200  404
 api:charge-explanation          GET    401  404  200  200  200  404  200  200  404

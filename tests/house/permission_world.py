@@ -38,6 +38,7 @@ from orchestra.services.tokens import create_token
 from tests.billing.world import berlin, make_host, make_machine
 from tests.cast import NOW, grant, make_user
 from tests.house.money_doors import make_money_doors, money_addresses, money_contents
+from tests.house.pool_doors import make_pool_doors, pool_addresses
 from tests.house.project_doors import make_wishes, project_addresses, project_contents
 from tests.orchestra.pages import sha_of, typed
 from tests.orchestra.programs import asked_for
@@ -128,6 +129,7 @@ def make_permission_world(
     make_wishes(project=project, member=member, approver=receiver)
     assert charge is not None
     make_money_doors(project=project)
+    make_pool_doors(project=project, pool=catalogue.pool)
     Budget.objects.create(
         account=catalogue.money.account,
         project=project,
@@ -291,6 +293,7 @@ def addresses(world: PermissionWorld) -> dict[str, dict[str, Any]]:
         }
         | money_addresses(project=world.project)
         | project_addresses(project=world.project, role=world.role)
+        | pool_addresses(project=world.project, pool=world.catalogue.pool)
     )
 
 

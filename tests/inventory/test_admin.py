@@ -1,14 +1,17 @@
 """The operator's desk: configuration by the services, ledgers only shown."""
 
+from datetime import timedelta
+
 import pytest
 from django.test import Client
 from django.urls import reverse
 
 from inventory.foundation.models import AuditEvent, Project, User
-from inventory.models import CapacitySpan, Inventory, Pool, ResourceProvider
+from inventory.models import CapacitySpan, FormerKind, Inventory, Pool, ResourceProvider
+from tests.cast import NOW
 from tests.factories import hold
 
-LEDGERS = ["allocation", "capacityspan", "resource", "resourcestate"]
+LEDGERS = ["allocation", "capacityspan", "formerkind", "resource", "resourcestate"]
 CONFIGURED = [
     "aggregate",
     "inventory",
@@ -46,6 +49,9 @@ def test_ledgers_are_only_shown(
     row = {
         "allocation": resource.allocations.get(),
         "capacityspan": CapacitySpan.objects.first(),
+        "formerkind": FormerKind.objects.create(
+            resource=resource, kind="compute.small", during=(NOW, NOW + timedelta(days=1))
+        ),
         "resource": resource,
         "resourcestate": resource.states.get(),
     }[model]

@@ -1,26 +1,24 @@
-"""The pages of what exists: resources and pools."""
+"""The pages of pools: what there is, what is held, how full it was, who looks after it."""
 
 from collections.abc import Iterable, Iterator
 from copy import copy
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from django.db.models import F, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
-from django.urls import NoReverseMatch, reverse
-from django.utils.http import urlencode
+from django.urls import reverse
 from django.utils.timezone import get_current_timezone_name, localtime
 from django.utils.translation import gettext_lazy
 
 from inventory.charts import Every, capacity_figure, hosts_figure, overcommit_figure, use_figure
-from inventory.choices import AllocationState, RankingPolicy, ResourceStatus
-from inventory.filters import HostFilter, ResourceFilter
+from inventory.choices import RankingPolicy
+from inventory.filters import HostFilter
 from inventory.foundation.clock import database_now
 from inventory.foundation.files import origin_of
 from inventory.foundation.forms import PortalForm
 from inventory.foundation.models import RoleGrant
 from inventory.foundation.pages import (
-    DetailPage,
     FormPage,
     ListPage,
     PortalPage,
@@ -31,7 +29,6 @@ from inventory.foundation.pages import (
 from inventory.foundation.periods import day_start, previous_month
 from inventory.foundation.permissions import (
     Action,
-    may,
     organisations_where,
     projects_where,
     refusal,
@@ -40,32 +37,22 @@ from inventory.foundation.project_forms import GrantForm, WhyForm
 from inventory.foundation.project_lists import PoolRoleTable, RoleFilters
 from inventory.foundation.selectors import groups_of, members_of, roles_reaching
 from inventory.foundation.tables import PortalTable
-from inventory.models import Pool, Resource, ResourceProvider
+from inventory.models import Pool, ResourceProvider
 from inventory.placement import Need, headroom
 from inventory.selectors import (
     host_rows,
     hosts_of,
+    may_look_into,
     pool_capacities,
     pool_capacity,
-    pools_where,
     quota_use,
     visible_pools,
-    visible_resources,
 )
 from inventory.selectors.histories import pool_history
-from inventory.selectors.resources import held_by, history_of, states_of, usual_sizes
+from inventory.selectors.resources import usual_sizes
 from inventory.services.roles import POOL_ROLES, grant_pool_role, revoke_pool_role
-from inventory.tables import CapacityTable, HostTable, ResourceTable, capacity_lines
+from inventory.tables import CapacityTable, HostTable, capacity_lines
 
-# Attributes that tell how to reach a resource, in the order in which they are shown.
-ACCESS = {
-    "address": gettext_lazy("Address"),
-    "hostname": gettext_lazy("Name"),
-    "port": gettext_lazy("Port"),
-    "user": gettext_lazy("User"),
-    "console_url": gettext_lazy("Console"),
-    "url": gettext_lazy("Link"),
-}
 RANGES: dict[str, tuple[Any, Every]] = {
     "month": (gettext_lazy("30 days"), "day"),
     "quarter": (gettext_lazy("3 months"), "week"),
@@ -76,55 +63,6 @@ DRAWN_HOSTS = 30
 SHOWN = 50
 COUNTED = 500
 PROJECTS_SHOWN = 8
-
-
-class Resources(ListPage):
-    """The resources that a person sees: what is there first, what is gone last."""
-
-    title = gettext_lazy("Resources")
-    subtitle = gettext_lazy("Everything that your projects hold and pay for.")
-    filterset_class = ResourceFilter
-    api = "api:resource-list"
-    table_class = ResourceTable
-    empty_title = gettext_lazy("No resources yet")
-    empty_text = gettext_lazy("Request a service: what is made for you appears here.")
-    empty_icon = "box"
-
-    def rows(self) -> QuerySet[Resource]:
-        """Return the visible resources with what the list shows of them."""
-        return (
-            visible_resources(self.viewer)
-            .select_related("project", "pool")
-            .order_by(F("ended_at").desc(nulls_first=True), "name", "pk")
-        )
-
-
-class ResourceDetail(DetailPage):
-    """One resource: what it is, how to reach it, what it holds, costs and has been through."""
-
-    template_name = "inventory/resources/detail.html"
-
-    def rows(self) -> QuerySet[Resource]:
-        """Return the visible resources with who answers for them."""
-        return visible_resources(self.viewer).select_related(
-            "project__owner", "project__deputy", "pool", "provider"
-        )
-
-    def context(self) -> dict[str, Any]:
-        """Return what the page shows, by what the viewer may see."""
-        found: Resource = self.object
-        sees_history = may(self.viewer, Action.AUDIT_VIEW, found.project)
-        return {
-            "status": ResourceStatus(found.status),
-            "access": access_to(found),
-            "is_local": may(self.viewer, Action.PROJECT_VIEW, found.project),
-            "sees_hosts": may_look_into(self.viewer, found.pool),
-            "may_see_costs": may(self.viewer, Action.COST_VIEW, found.project),
-            "held": [(row, AllocationState(row.state)) for row in held_by(found)[:SHOWN]],
-            "states": states_shown(found),
-            "history": history_of(found)[:SHOWN] if sees_history else None,
-            "application_url": application_url(found),
-        }
 
 
 class Pools(PortalPage):
@@ -326,37 +264,6 @@ def sizes_shown(*, pool: Pool, at: datetime, rows: Any) -> list[dict[str, Any]]:
             }
         )
     return shown
-
-
-def may_look_into(user: Any, pool: Pool) -> bool:
-    """Say whether the person sees the pool's hosts, not only its totals."""
-    return pools_where(user, Action.POOL_VIEW).filter(pk=pool.pk).exists()
-
-
-def access_to(resource: Resource) -> list[tuple[Any, str]]:
-    """Return how to reach the resource, as label and value; nothing secret is among these."""
-    return [
-        (label, str(resource.attributes[name]))
-        for name, label in ACCESS.items()
-        if resource.attributes.get(name)
-    ]
-
-
-def states_shown(resource: Resource) -> list[tuple[Any, str, Any, Any]]:
-    """Return the states with label, tone, start and end, the newest first."""
-    rows = []
-    for row in states_of(resource)[:SHOWN]:
-        state = ResourceStatus(row.state)
-        rows.append((state.label, state.tone, row.during.lower, row.during.upper))
-    return rows
-
-
-def application_url(resource: Resource) -> str:
-    """Return the address of the applications of that name, if the portal has such a page."""
-    try:
-        return f"{reverse('orchestra:applications')}?{urlencode({'q': resource.application})}"
-    except NoReverseMatch:
-        return ""
 
 
 class PoolPeople(ListPage):

@@ -1,0 +1,1 @@
+"""The pages of what exists, by noun."""
