@@ -3,7 +3,7 @@
 Nothing of it is for show: the checkers of the engine, of capacity and of money find nothing wrong.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -24,12 +24,15 @@ from orchestra import engine
 from orchestra.choices import Decision, OrderState
 from orchestra.demo import estate
 from orchestra.demo.calendar import CLOSED_MONTHS, Calendar
+from orchestra.demo.changes import Changes
 from orchestra.demo.estate import App
 from orchestra.demo.history import Historian
-from orchestra.demo.money import make_budgets, make_money
+from orchestra.demo.money import Event, announcements, make_budgets, make_money
+from orchestra.demo.office import Office
 from orchestra.demo.people import Company, make_company
 from orchestra.demo.story import FAILS, RULE, STAYS, Request, ahead, story
 from orchestra.demo.supply import Supply, make_supply
+from orchestra.demo.traffic import Counters
 from orchestra.models import Connection, Deployment, Order, WorkerBeat
 from orchestra.selectors.orders import latest_plan
 from orchestra.services.approvals import decide, submit_order
@@ -39,6 +42,8 @@ from orchestra.services.orders import cancel_order, expire_orders, place_order
 from orchestra.services.policies import create_policy
 
 CLOSE_AFTER = timedelta(days=3, hours=8)
+# In the first days of a month the last one is still open in life; the demo has closed it by now.
+CLOSED_BY = timedelta(hours=2)
 RULE_BACK = 2  # months ago since when small things need no approver
 SMALL_THINGS = {
     "kind": "auto_approve",
@@ -147,7 +152,7 @@ def _set_rules(company: Company, calendar: Calendar) -> None:
         name="Cheap, short and within budget",
         rule=SMALL_THINGS,
         organisation=company.organisation,
-        actor=company.people["admin"],
+        actor=company.people["helga"],
         at=calendar.bounds(RULE_BACK)[0],
     )
     payments, ledger = company.projects["payments"], company.projects["ledger"]
@@ -192,7 +197,7 @@ class Teller:
         Connection.objects.update(
             options={"seed": 1, "fail_at": [FAILS], "fail_delete_at": [STAYS]}
         )
-        events: list[tuple[datetime, Callable[[datetime], None]]] = []
+        events: list[Event] = []
         for request in requests:
             events.append((request.at, partial(self.order, request)))
             if request.retired_after_days is not None:
@@ -204,9 +209,13 @@ class Teller:
                 who = self.company.projects[app.project].owner
                 events.append((app.end, partial(self.retire, app, who, app.farewell)))
         for back in range(CLOSED_MONTHS, 0, -1):
-            at = self.calendar.bounds(back)[1] + CLOSE_AFTER
-            # In the first days of a month the last one is still open in life; the demo closes it.
-            events.append((min(at, now), partial(self.close, self.calendar.month(back))))
+            closed_at = min(self.calendar.bounds(back)[1] + CLOSE_AFTER, now - CLOSED_BY)
+            events.append((closed_at, partial(self.close, self.calendar.month(back))))
+        company, supply, calendar = self.company, self.supply, self.calendar
+        events += Office(company, supply, calendar).events()
+        events += announcements(company=company, calendar=calendar)
+        events += Changes(company, supply, calendar).events(apps)
+        events += Counters(company, calendar, closed_at).events()
         for at, play in sorted(events, key=lambda event: event[0]):
             if at <= now:
                 play(at)

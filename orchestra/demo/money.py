@@ -1,7 +1,9 @@
-"""The demo's money: who issues, 41 paying accounts, one price list with two changes, budgets."""
+"""The demo's money: who issues, 41 paying accounts, one price list with its changes, budgets."""
 
+from collections.abc import Callable, Iterator
 from datetime import date, datetime, timedelta
 from decimal import ROUND_CEILING, Decimal
+from functools import partial
 
 from django.db.backends.postgresql.psycopg_any import DateTimeTZRange
 
@@ -16,9 +18,11 @@ from billing.models import (
     SkuPrice,
 )
 from billing.services import (
+    NewTier,
     assign_account,
-    change_price,
+    prepare_price_change,
     publish_price_book,
+    release_price_change,
     save_account,
     save_budget,
     save_entity,
@@ -26,14 +30,18 @@ from billing.services import (
     save_price,
     save_price_book,
     save_sku,
+    withdraw_price_change,
 )
 from billing.services.prices import ALL_QUANTITIES
 from inventory.foundation.models import User
+from inventory.foundation.periods import next_month
 from inventory.models import ResourceClass
 from orchestra.demo.calendar import Calendar
 from orchestra.demo.people import ACCOUNT_NAMES, TENANTS, Company
 from orchestra.demo.supply import SERVICES
+from orchestra.demo.traffic import make_traffic_price
 
+Event = tuple[datetime, Callable[[datetime], None]]
 CHANGED_MONTHS_BACK = 6
 # An hour of each machine: at first, and what another price says from six months ago on.
 HOURLY: dict[str, tuple[Decimal, ...]] = {
@@ -44,6 +52,10 @@ HOURLY: dict[str, tuple[Decimal, ...]] = {
     "database-m": (Decimal("0.20"),),
     "database-l": (Decimal("0.84"), Decimal("0.80")),
     "gpu-machine": (Decimal("4.60"), Decimal("4.20")),
+}
+CHANGED_BECAUSE = {
+    "database-l": "The new hosts take more databases each.",
+    "gpu-machine": "The graphics processors are written off further.",
 }
 # A GiB and month of storage; an archive has its own price.
 STORAGE, ARCHIVE = Decimal("0.08"), Decimal("0.01")
@@ -59,7 +71,7 @@ def monthly_storage(service: str) -> Decimal:
 
 def make_money(*, company: Company, calendar: Calendar, at: datetime) -> dict[str, BillingAccount]:
     """Make the issuer, the accounts, who pays for what, and the prices; return the accounts."""
-    fiona, frank = company.people["fiona"], company.people["frank"]
+    fiona = company.people["fiona"]
     entity = save_entity(entity=IssuingEntity(name="Nordwind IT Services"), at=at, actor=fiona)
     accounts: dict[str, BillingAccount] = {}
     for tenant in TENANTS:
@@ -78,13 +90,12 @@ def make_money(*, company: Company, calendar: Calendar, at: datetime) -> dict[st
         assign_account(
             project=project, account=accounts[tenant.account], from_at=at, at=at, actor=fiona
         )
-    _make_prices(entity, fiona, frank, calendar, at)
+    _make_prices(entity, company, calendar, at)
     return accounts
 
 
-def _make_prices(
-    entity: IssuingEntity, fiona: User, frank: User, calendar: Calendar, at: datetime
-) -> None:
+def _make_prices(entity: IssuingEntity, company: Company, calendar: Calendar, at: datetime) -> None:
+    fiona, frank = company.people["fiona"], company.people["frank"]
     book = PriceBook(entity=entity, name="Price list", currency="EUR", prepared_by=fiona)
     book = save_price_book(book=book, at=at, actor=fiona)
     machines = save_meter(
@@ -139,15 +150,17 @@ def _make_prices(
     changes_at = calendar.bounds(CHANGED_MONTHS_BACK)[0]
     for code, prices in HOURLY.items():
         for price in prices[1:]:
-            change_price(
+            change = prepare_price_change(
                 book=book,
                 sku=skus[code],
-                unit_price=price,
+                tiers=[NewTier(lower=Decimal(0), unit_price=price)],
                 from_at=changes_at,
-                at=changes_at - timedelta(days=20),
-                prepared_by=fiona,
-                released_by=frank,
+                reason=CHANGED_BECAUSE[code],
+                at=changes_at - timedelta(days=21),
+                actor=fiona,
             )
+            release_price_change(change=change, at=changes_at - timedelta(days=20), actor=frank)
+    make_traffic_price(company=company, book=book, calendar=calendar, at=at)
 
 
 def _price(book: PriceBook, sku: Sku, amount: Decimal, fiona: User, at: datetime) -> None:
@@ -192,3 +205,37 @@ def make_budgets(
                 currency="EUR",
             )
             save_budget(budget=budget, at=at, actor=actor)
+
+
+# What is said of prices to come: item, price, days before now, reason, what became of it.
+ANNOUNCED = (
+    ("linux-s", "0.06", 16, "Small machines cost more to run than they bring in.", "withdraw"),
+    ("gpu-machine", "3.90", 9, "Half of the graphics processors are written off.", "release"),
+    ("database-m", "0.19", 1, "The new hosts take more databases each.", "wait"),
+)
+
+
+def announcements(*, company: Company, calendar: Calendar) -> Iterator[Event]:
+    """Return when prices to come are prepared, released or taken back; they hold in two months."""
+    fiona, frank = company.people["fiona"], company.people["frank"]
+    from_at = calendar.moment(next_month(next_month(calendar.month(0))), 0)
+
+    def announce(code: str, price: str, reason: str, outcome: str, at: datetime) -> None:
+        change = prepare_price_change(
+            book=PriceBook.objects.get(),
+            sku=Sku.objects.get(code=code),
+            tiers=[NewTier(lower=Decimal(0), unit_price=Decimal(price))],
+            from_at=from_at,
+            reason=reason,
+            at=at,
+            actor=fiona,
+        )
+        later = at + timedelta(hours=5)
+        if outcome == "release":
+            release_price_change(change=change, at=later, actor=frank)
+        elif outcome == "withdraw":
+            withdraw_price_change(change=change, at=later, actor=fiona)
+
+    for code, price, days, reason, outcome in ANNOUNCED:
+        at = calendar.now - timedelta(days=days)
+        yield at, partial(announce, code, price, reason, outcome)

@@ -27,12 +27,15 @@ PEOPLE = (
     Person("noah", "Noah Novak", "orders for data and research"),
     Person("olivia", "Olivia Owner", "owns the web shop"),
     Person("dario", "Dario Deputy", "owns data and research, deputy of the web shop"),
+    Person("helga", "Helga Head", "owns the company: people, pools and rules", Role.OWNER),
     Person("ana", "Ana Approver", "decides on requests", Role.APPROVER),
     Person("oscar", "Oscar Operator", "runs the pools", Role.OPERATOR),
     Person("fiona", "Fiona Finance", "prices and closes", Role.FINANCE),
     Person("frank", "Frank Finance", "releases what Fiona prepared", Role.FINANCE),
     Person("audrey", "Audrey Auditor", "reads everything", Role.AUDITOR),
 )
+# Has an account, and belongs nowhere until somebody adds them.
+NEWCOMER = Person("nils", "Nils Nowak", "helps out in the shop")
 STRANGER = Person("sam", "Sam Stranger", "works for another company")
 # Who answers for the projects of a unit: owner and deputy, in turns.
 STAFF = (
@@ -192,6 +195,7 @@ def make_company(*, at: datetime) -> Company:
             )
     for unit, username, name in STAFF:
         people[username] = _person(username, name, hashed, units[unit], at)
+    people[NEWCOMER.username] = _account(NEWCOMER.username, NEWCOMER.name, hashed, "nordwind", at)
     people["admin"] = User.objects.create(
         username="admin",
         email="admin@nordwind.example",
@@ -218,16 +222,19 @@ def make_company(*, at: datetime) -> Company:
 def _person(
     username: str, name: str, hashed: str, organisation: Organisation, at: datetime
 ) -> User:
-    domain = organisation.slug.partition("-")[0]
-    user = User.objects.create(
+    user = _account(username, name, hashed, organisation.slug.partition("-")[0], at)
+    Membership.objects.create(user=user, organisation=organisation, since=at)
+    return user
+
+
+def _account(username: str, name: str, hashed: str, domain: str, at: datetime) -> User:
+    return User.objects.create(
         username=username,
         email=f"{username}@{domain}.example",
         password=hashed,
         display_name=name,
         date_joined=at,
     )
-    Membership.objects.create(user=user, organisation=organisation, since=at)
-    return user
 
 
 def _make_projects(

@@ -12,21 +12,39 @@ from django.core.management import CommandError, call_command
 from django.db import transaction
 from django.db.models import F, Sum
 
-from billing.choices import PeriodState
-from billing.models import BillingAccount, BillingPeriod, Charge, Invoice, SkuPrice
+from billing.choices import PeriodState, PreparedState
+from billing.models import (
+    BillingAccount,
+    BillingPeriod,
+    Charge,
+    Correction,
+    Invoice,
+    PriceChange,
+    SkuPrice,
+)
 from billing.selectors import budget_state, reconcile
+from billing.selectors.corrections import late_readings
 from billing.selectors.reconciliation import number_gaps
 from inventory.choices import ResourceStatus
-from inventory.foundation.models import AuditEvent, Event, Project, User
+from inventory.foundation.choices import WishState
+from inventory.foundation.models import (
+    AuditEvent,
+    Event,
+    Project,
+    ProjectRequest,
+    ProjectTransfer,
+    RoleGrant,
+    User,
+)
 from inventory.foundation.permissions import Action, projects_where
 from inventory.models import Allocation, CapacitySpan, Inventory, Pool, Resource
 from inventory.placement import Need, headroom
 from inventory.selectors import pool_capacity, visible_pools
-from orchestra.choices import OrderKind, OrderState, RunState
+from orchestra.choices import Alteration, OrderKind, OrderState, RunState
 from orchestra.demo import estate, load_demo
 from orchestra.demo.calendar import Calendar
 from orchestra.demo.load import plan_year
-from orchestra.models import Offering, Order, Run, Step, StepLog, WorkerBeat
+from orchestra.models import Deployment, Offering, Order, Run, Step, StepLog, WorkerBeat
 from orchestra.selectors.runs import invariants
 from orchestra.services.estimates import Estimate, estimate
 
@@ -196,7 +214,67 @@ def test_requests_stand_in_every_state(demo: None) -> None:
         RunState.SCHEDULED,
     }
     assert Resource.objects.filter(status=ResourceStatus.LEFTOVER).count() == 1
-    assert Project.objects.filter(organisation__slug__startswith="nordwind").count() == 45
+    company = Project.objects.filter(organisation__slug__startswith="nordwind")
+    assert Counter(company.values_list("status", flat=True)) == {"active": 45, "closed": 1}
+
+
+def test_what_runs_was_changed_in_every_way(demo: None) -> None:
+    changes = Order.objects.filter(kind=OrderKind.CHANGE)
+    assert set(changes.values_list("alteration", "state")) == {
+        (Alteration.RESIZE, OrderState.FULFILLED),
+        (Alteration.RESIZE, OrderState.AWAITING_APPROVAL),
+        (Alteration.EXTEND, OrderState.FULFILLED),
+        (Alteration.END, OrderState.FULFILLED),
+    }
+    landing = Deployment.objects.get(project__slug="data", name="landing")
+    assert landing.parameters["disk"] == 3000
+    overdue = Deployment.objects.filter(lease_end_at=None, confirm_by__lte=CALENDAR.now)
+    assert ("shop", "checkout") in overdue.values_list("project__slug", "name")
+    assert Deployment.objects.filter(confirmed_at__isnull=False).count() > 20
+
+
+def test_closed_months_stay_and_are_corrected_in_the_open_one(demo: None) -> None:
+    """What is counted late is corrected, waits, or is only noticed; prices to come are known."""
+    corrections = Correction.objects.values_list("period__account__code", "state", "period__month")
+    last = CALENDAR.month(1)
+    assert set(corrections) == {
+        ("stores", PreparedState.RELEASED, last),
+        ("tracking", PreparedState.PREPARED, last),
+    }
+    corrected = Charge.objects.filter(correction__isnull=False)
+    assert {one.period.month for one in corrected.select_related("period")} == {CALENDAR.month(0)}
+    late = late_readings(periods=BillingPeriod.objects.filter(month=last))
+    assert {BillingPeriod.objects.get(pk=pk).account.code: n for pk, n in late.items()} == {
+        "tracking": 3,
+        "loyalty": 3,
+    }
+    traffic = Charge.objects.filter(sku__code="traffic-out", correction=None)
+    prices = traffic.filter(period__account__code="search").values_list(
+        "contracted_unit_price", flat=True
+    )
+    assert set(prices) == {Decimal("0.05"), Decimal("0.04")}, "two tiers by mid-month"
+    announced = PriceChange.objects.filter(from_at__gt=CALENDAR.now)
+    assert set(announced.values_list("sku__code", "state")) == {
+        ("gpu-machine", PreparedState.RELEASED),
+        ("database-m", PreparedState.PREPARED),
+        ("linux-s", PreparedState.WITHDRAWN),
+    }
+
+
+def test_projects_and_people_come_and_go(demo: None) -> None:
+    asked = dict(ProjectRequest.objects.values_list("name", "state"))
+    assert asked == {
+        "Drone pilot": WishState.DONE,
+        "Kiosks": WishState.REJECTED,
+        "Gift cards": WishState.WAITING,
+    }
+    handed = dict(ProjectTransfer.objects.values_list("project__slug", "state"))
+    assert handed == {"data": WishState.WAITING, "customs": WishState.DONE}
+    ended = RoleGrant.objects.filter(expires_at__lte=CALENDAR.now)
+    assert [str(one.user) for one in ended] == ["Greta Graf"]
+    assert set(RoleGrant.objects.filter(scope="pool").values_list("pool_id", flat=True)) == set(
+        Pool.objects.filter(organisation__slug="nordwind").values_list("pk", flat=True)
+    )
 
 
 def test_the_stranger_sees_nothing_of_the_company(demo: None) -> None:
