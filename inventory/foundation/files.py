@@ -23,7 +23,7 @@ from django.utils.crypto import constant_time_compare, salted_hmac
 from django.utils.text import slugify
 
 from inventory.foundation.clock import database_now
-from inventory.foundation.tables import PortalTable, cell_text
+from inventory.foundation.tables import FileColumn, PortalTable, cell_text
 
 ADDRESS, MADE, ZONE, ROWS, TOTAL = "# Address", "# Made", "# Zone", "# Rows", "# Total"
 SHA256, SEAL = "# SHA-256", "# Seal"
@@ -79,13 +79,12 @@ class Totals:
 
     sums: dict[tuple[str, str, str], Decimal] = field(default_factory=lambda: defaultdict(Decimal))
 
-    def add(self, table_columns: list[Any], row: Any) -> None:
-        """Add one row of the table."""
-        for column in table_columns:
-            if column.adds_up:
-                value = column.cell(row)
-                if isinstance(value, int | Decimal):
-                    self.sums[column.header, column.code(row), column.code_header] += value
+    def add(self, columns: Iterable[tuple[int, FileColumn]], row: Any, cells: list[Any]) -> None:
+        """Add one row of the table; `columns` are those that add up, by their place in it."""
+        for place, column in columns:
+            value = cells[place]
+            if isinstance(value, int | Decimal):
+                self.sums[column.header, column.code(row), column.code_header] += value
 
     def lines(self) -> Iterator[list[str]]:
         """Yield one line for each sum: column, sum, currency, the column that holds it."""
@@ -119,6 +118,8 @@ def csv_lines(table: PortalTable, origin: Origin | None = None) -> Iterable[str]
     writer = csv.writer(Line())
     digest = sha256()
     columns = table.file_columns()
+    adding = [pair for pair in enumerate(columns) if origin is not None and pair[1].adds_up]
+    readers = [column.cell for column in columns]
     totals, rows = Totals(), 0
 
     def line(cells: Iterable[str]) -> str:
@@ -129,9 +130,9 @@ def csv_lines(table: PortalTable, origin: Origin | None = None) -> Iterable[str]
     yield line([column.header for column in columns])
     for row in table.rows:
         rows += 1
-        if origin is not None:
-            totals.add(columns, row)
-        yield line([cell_text(column.cell(row)) for column in columns])
+        cells = [read(row) for read in readers]
+        totals.add(adding, row, cells)
+        yield line([cell_text(cell) for cell in cells])
     if origin is None:
         return
     yield line([ADDRESS, origin.address])

@@ -4,6 +4,7 @@
 """
 
 import csv
+from collections.abc import Callable
 from typing import Any, ClassVar
 from uuid import uuid4
 
@@ -40,10 +41,12 @@ from inventory.foundation.listing import (
 )
 from inventory.foundation.models import User
 from inventory.foundation.permissions import Action, may_anywhere, require_anywhere
+from inventory.foundation.sheets import xlsx_file
 from inventory.foundation.tables import PortalTable, cell_text
 
 MAX_ID = 2**63 - 1
 UNSIGNED = frozenset({"csrfmiddlewaretoken", "idempotency_key"})
+FILES: dict[str, Callable[..., StreamingHttpResponse]] = {"csv": csv_file, "xlsx": xlsx_file}
 
 
 class PortalPage(View):
@@ -85,10 +88,11 @@ class PortalPage(View):
 
 
 class ListPage(PortalPage):
-    """One FilterSet, one Table and the rows a person may see: page, filters, sort, paging and CSV.
+    """One FilterSet, one Table and the rows a person may see: page, filters, sort, paging, files.
 
     Address: the FilterSet's fields, `sort` (a column, "-" for descending), `columns`, `page`,
-    `per_page` (25, 50, 100; else as the profile says), `format=csv` for all rows of the same view.
+    `per_page` (25, 50, 100; else as the profile says), `format=csv` or `format=xlsx` for all rows
+    of the same view.
     A bare visit opens the person's default view; `view=all` is the list without one.
     """
 
@@ -109,14 +113,14 @@ class ListPage(PortalPage):
         raise NotImplementedError
 
     def get(self, request: HttpRequest, *_args: Any, **_kwargs: Any) -> Any:
-        """Answer with the page or, for `?format=csv`, with the file."""
+        """Answer with the page or, for `?format=csv` and `?format=xlsx`, with the file."""
         if address := default_address(request):
             return HttpResponseRedirect(address)
         filters = self.filterset_class(request.GET, queryset=self.rows(), request=request)
         valid = filters.is_valid()
         found = filters.qs if valid else filters.queryset.none()
         table = self.sorted_table(found)
-        if request.GET.get("format") == "csv" and "figure" not in request.GET:
+        if request.GET.get("format") in FILES and "figure" not in request.GET:
             if not valid:
                 message = "The file was not made: the filters in the address are not right."
                 raise InvalidInput(message)
@@ -195,11 +199,16 @@ class ListPage(PortalPage):
         return ()
 
     def file(self, table: PortalTable) -> StreamingHttpResponse:
-        """Return all rows as CSV, streamed, with what proves them below."""
+        """Return all rows as CSV or Excel file, with what proves them below."""
         rows = table.data.data
         count = rows.count()
         table.data.data = Streamed(rows)
-        return csv_file(table, name=str(self.title), count=count, origin=self.origin())
+        return self.file_of(table, name=str(self.title), count=count)
+
+    def file_of(self, table: PortalTable, *, name: str, count: int) -> StreamingHttpResponse:
+        """Return a table in the format that the address asks for."""
+        make = FILES[self.request.GET["format"]]
+        return make(table, name=name, count=count, origin=self.origin())
 
     def origin(self) -> Origin:
         """Return where a file of this list comes from."""

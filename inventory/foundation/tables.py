@@ -14,6 +14,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from django_tables2.utils import Accessor
 
+from inventory.foundation.cells import PlainValue, cell_reader, resolver
 from inventory.foundation.lists import list_at
 from inventory.foundation.templatetags.deeds import deed
 from inventory.foundation.templatetags.portal import NOTHING, badge, money, quantity, status, when
@@ -22,7 +23,7 @@ from inventory.foundation.templatetags.portal import NOTHING, badge, money, quan
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 
 
-class TextColumn(django_tables2.Column):
+class TextColumn(PlainValue, django_tables2.Column):
     """Plain text. `hide_narrow`: not shown on a telephone. `beside`: names of columns that a file
     shows with this one, because the screen writes them into its cell (a unit). `adds_up`: a file
     states the column's total.
@@ -41,10 +42,6 @@ class TextColumn(django_tables2.Column):
         self.hide_narrow, self.beside, self.adds_up = hide_narrow, beside, adds_up
         kwargs.setdefault("default", NOTHING)
         super().__init__(*args, **kwargs)
-
-    def value(self, **kwargs: Any) -> Any:
-        """Return the plain value for the CSV file."""
-        return kwargs["value"]
 
 
 class LinkColumn(TextColumn):
@@ -204,20 +201,16 @@ class PortalTable(django_tables2.Table):
     def _file_column(self, column: Any) -> FileColumn:
         kind, header = column.column, str(column.header)
         adds_up = getattr(kind, "adds_up", False)
+        read = cell_reader(self, column)
         if not isinstance(kind, MoneyColumn):
-            return FileColumn(header, lambda row: row.get_cell_value(column.name), adds_up)
-        currency = self._currency_of(column)
-        code_header = ""
+            return FileColumn(header, read, adds_up)
         if kind.is_fixed:
             header = f"{header} ({kind.currency})"
-        else:
-            code_header = str(currency.header) if currency else str(_("Currency of")) + f" {header}"
+            return FileColumn(header, read, adds_up, lambda _row: kind.currency)
+        currency, code_of = self._currency_of(column), resolver(kind.currency)
+        code_header = str(currency.header) if currency else str(_("Currency of")) + f" {header}"
         return FileColumn(
-            header,
-            lambda row: row.get_cell_value(column.name),
-            adds_up,
-            lambda row: kind.code(row.record),
-            code_header,
+            header, read, adds_up, lambda row: str(code_of(row.record) or ""), code_header
         )
 
     class Meta:

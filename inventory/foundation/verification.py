@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 
 from inventory.foundation.errors import InvalidInput
 from inventory.foundation.files import ADDRESS, MADE, ROWS, SEAL, SHA256, TOTAL, ZONE, is_sealed
+from inventory.foundation.sheet_reading import NotASheet, as_lines, is_sheet
 
 LONGEST_LINE = 1_000_000
 LARGEST_FILE = 500_000_000
@@ -60,14 +61,33 @@ class Read:
 
 
 def verify(*, file: BinaryIO) -> Verdict:
-    """Check a file, in bounded memory. Raises InvalidInput where it is no list of ours at all."""
+    """Check a CSV or Excel file, in bounded memory.
+
+    Raises InvalidInput where it is no list of ours at all.
+    """
+    if not is_sheet(file):
+        return verify_lines(file=file)
+    try:
+        lines = as_lines(file)
+    except NotASheet as error:
+        message = _("The file cannot be read as an Excel sheet. Download it again and upload that.")
+        raise InvalidInput(message, fields={"file": message}) from error
+    with lines:
+        return verify_lines(file=lines, is_trimmed=True)
+
+
+def verify_lines(*, file: BinaryIO, is_trimmed: bool = False) -> Verdict:
+    """Check the lines of a file; `is_trimmed` says that empty cells at a line's end are left out.
+
+    Raises InvalidInput as `verify` does.
+    """
     digest = digest_above(file)
     file.seek(0)
     text = io.TextIOWrapper(file, encoding="utf-8-sig", newline="")
     try:
         stated = read_foot(text)
         text.seek(0)
-        found = read_rows(text, stated)
+        found = read_rows(text, stated, is_trimmed=is_trimmed)
     except (UnicodeDecodeError, csv.Error) as error:
         message = _("The file cannot be read as UTF-8 CSV. Download it again and upload that.")
         raise InvalidInput(message, fields={"file": message}) from error
@@ -88,7 +108,12 @@ def verify(*, file: BinaryIO) -> Verdict:
         checks.append(Check(_("Cells in each row"), width, _("other in line %s") % lines, False))
     seal = stated.stated(SEAL)
     checks += [
-        Check(_("SHA-256 of every byte"), stated.stated(SHA256), digest, _same(stated, digest)),
+        Check(
+            _("SHA-256 of every cell") if is_trimmed else _("SHA-256 of every byte"),
+            stated.stated(SHA256),
+            digest,
+            _same(stated, digest),
+        ),
         Check(
             _("Seal of this installation"),
             seal,
@@ -153,7 +178,7 @@ def read_foot(text: io.TextIOWrapper) -> Read:
     return found
 
 
-def read_rows(text: io.TextIOWrapper, stated: Read) -> Read:
+def read_rows(text: io.TextIOWrapper, stated: Read, *, is_trimmed: bool = False) -> Read:
     """Return the number of rows, and the sums of the columns whose totals the file states."""
     found = Read()
     places = {
@@ -173,7 +198,9 @@ def read_rows(text: io.TextIOWrapper, stated: Read) -> Read:
             continue
         pending.append((line, row))
         if len(pending) > foot:
-            _count(found, *pending.pop(0), places)
+            at, one = pending.pop(0)
+            missing = len(found.header) - len(one) if is_trimmed else 0
+            _count(found, at, one + [""] * missing, places)
     return found
 
 

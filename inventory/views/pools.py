@@ -19,6 +19,7 @@ from inventory.foundation.files import origin_of
 from inventory.foundation.forms import PortalForm
 from inventory.foundation.models import RoleGrant
 from inventory.foundation.pages import (
+    FILES,
     FormPage,
     ListPage,
     PortalPage,
@@ -101,14 +102,9 @@ class PoolDetail(ListPage):
         )
         self.at = database_now()
         self.sees_hosts = may_look_into(self.viewer, self.pool)
-        if request.GET.get("format") == "csv" and not self.sees_hosts:
+        if request.GET.get("format") in FILES and not self.sees_hosts:
             lines = capacity_lines(pool=self.pool, rows=pool_capacity(pool=self.pool, at=self.at))
-            return csv_file(
-                CapacityTable(lines),
-                name=self.pool.slug,
-                count=len(lines),
-                origin=self.origin(),
-            )
+            return self.file_of(CapacityTable(lines), name=self.pool.slug, count=len(lines))
         return super().get(request)
 
     def rows(self) -> QuerySet[ResourceProvider]:
@@ -127,7 +123,7 @@ class PoolDetail(ListPage):
         hosts: Any = HostsWithUses(self.pool, self.at, table.data.data)
         table.data.data = Streamed(hosts)
         name = f"{self.pool.slug}-hosts"
-        return csv_file(table, name=name, count=hosts.count(), origin=self.origin())
+        return self.file_of(table, name=name, count=hosts.count())
 
     def context(self) -> dict[str, Any]:
         """Return the pool's figures."""

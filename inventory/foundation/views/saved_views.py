@@ -215,7 +215,7 @@ class VerifyFile(PortalPage):
 
     title = gettext_lazy("Check a file")
     subtitle = gettext_lazy(
-        "A list downloaded as CSV says below its rows what they add up to. See if it is so."
+        "A list downloaded as a file says below its rows what they add up to. See if it is so."
     )
     template_name = "foundation/verify.html"
 
