@@ -76,6 +76,7 @@ NAVIGATION: tuple[tuple[Any, tuple[Entry, ...]], ...] = (
             Entry(_("Projects"), "foundation:projects", "folder"),
             Entry(_("Project requests"), "foundation:project-requests", "inbox"),
             Entry(_("People"), "foundation:people", "people", Action.PEOPLE_VIEW),
+            Entry(_("Organisations"), "foundation:organisations", "columns"),
             Entry(_("Audit"), "foundation:audit", "shield", Action.AUDIT_VIEW),
             Entry(_("Events"), "foundation:events", "clock", Action.AUDIT_VIEW),
             Entry(_("Defaults"), "orchestra:defaults", "filter", Action.DEFAULTS_VIEW),

@@ -142,6 +142,7 @@ class PoolDetail(ListPage):
             "counted": COUNTED,
             "quotas": self.quotas(),
             "sees_hosts": self.sees_hosts,
+            "sees_people": self.sees_hosts or owns(self.viewer, self.pool),
         }
 
     def quotas(self) -> list[tuple[str, list[Any]]]:
@@ -262,6 +263,11 @@ def sizes_shown(*, pool: Pool, at: datetime, rows: Any) -> list[dict[str, Any]]:
     return shown
 
 
+def owns(user: Any, pool: Pool) -> bool:
+    """Say whether the person owns the pool's organisation, and so gives the roles in the pool."""
+    return pool.organisation_id in organisations_where(user, Action.PROJECT_EDIT)
+
+
 class PoolPeople(ListPage):
     """Who holds a role in a pool: granted for the pool alone, or for its whole organisation."""
 
@@ -274,19 +280,21 @@ class PoolPeople(ListPage):
     empty_icon = "people"
 
     def rows(self) -> QuerySet[RoleGrant]:
-        """Return the roles that reach the pool; Forbidden for who does not see its hosts."""
+        """Return the roles that reach the pool.
+
+        Forbidden for who neither sees its hosts nor owns its organisation.
+        """
         self.pool = find(visible_pools(self.viewer), slug=self.kwargs["slug"])
-        if not may_look_into(self.viewer, self.pool):
+        if not (owns(self.viewer, self.pool) or may_look_into(self.viewer, self.pool)):
             raise refusal(Action.POOL_VIEW)
         return roles_reaching(pool_id=self.pool.pk, organisation=self.pool.organisation)
 
     def context(self) -> dict[str, Any]:
         """Say whether the viewer may give roles here."""
-        owned = organisations_where(self.viewer, Action.PROJECT_EDIT)
         return {
             "pool": self.pool,
             "subtitle": self.pool.name,
-            "may_edit": self.pool.organisation_id in owned,
+            "may_edit": owns(self.viewer, self.pool),
             "own": list(self.rows().filter(pool_id=self.pool.pk)[:SHOWN]),
         }
 
@@ -298,7 +306,7 @@ class PoolRoleForm(FormPage):
         """Find the pool and refuse who does not own its organisation."""
         self.pool: Pool = find(visible_pools(self.viewer), slug=self.kwargs["slug"])
         self.back = reverse("inventory:pool-people", args=[self.pool.slug])
-        if self.pool.organisation_id not in organisations_where(self.viewer, Action.PROJECT_EDIT):
+        if not owns(self.viewer, self.pool):
             raise refusal(Action.PROJECT_EDIT)
 
     def context(self) -> dict[str, Any]:

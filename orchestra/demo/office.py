@@ -19,10 +19,12 @@ from inventory.foundation.services import (
     request_project,
 )
 from inventory.services.roles import grant_pool_role
+from orchestra.choices import TokenScope
 from orchestra.demo.calendar import Calendar
 from orchestra.demo.people import Company
 from orchestra.demo.supply import DATABASES, GPUS, MACHINES, STORAGE, TRIALS, Supply
 from orchestra.services.projects import close_project
+from orchestra.services.tokens import create_token
 
 Event = tuple[datetime, Callable[[datetime], None]]
 DAY = timedelta(days=1)
@@ -55,6 +57,7 @@ class Office:
         yield now - 75 * DAY, self.let_audit
         yield now - 40 * DAY, self.let_join
         yield now - 39 * DAY, self.let_work
+        yield now - 20 * DAY, self.make_tokens
         yield now - 12 * DAY, self.ask_for_kiosks
         yield now - 11 * DAY, self.refuse_kiosks
         yield now - 10 * DAY, self.hand_customs_over
@@ -107,6 +110,21 @@ class Office:
             actor=self._person("olivia"),
             at=at,
         )
+
+    def make_tokens(self, at: datetime) -> None:
+        """Make keys for two programs; nobody keeps their secrets, so nothing can use them."""
+        for username, name, scope in (
+            ("noah", "Nightly report of the data platform", TokenScope.READ),
+            ("oscar", "Monitoring of the pools", TokenScope.READ),
+        ):
+            create_token(
+                user=self._person(username),
+                name=name,
+                scopes=[scope],
+                project=None,
+                expires_at=at + 180 * DAY,
+                at=at,
+            )
 
     # --- projects that come and go ---------------------------------------------------------------
 

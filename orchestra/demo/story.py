@@ -286,6 +286,17 @@ def _lately(now: datetime) -> list[Request]:
             decision="wait",
         ),
         Request(
+            now - timedelta(hours=3, minutes=20),
+            "noah",
+            "data",
+            "linux-s",
+            "report-mailer",
+            "Send the reports every morning",
+            choices={"disk": 20},
+            days=120,
+            decision="plan",
+        ),
+        Request(
             now - timedelta(hours=3),
             "georg",
             "tax",

@@ -68,6 +68,9 @@ class ProjectPage(DetailPage):
             "at": at,
             "may_edit": may(viewer, Action.PROJECT_EDIT, project),
             "may_order": may(viewer, Action.ORDER_PLACE, project),
+            "knows_organisation": selectors.organisations_known(viewer)
+            .filter(pk=project.organisation_id)
+            .exists(),
             "is_closed": project.status == ProjectStatus.CLOSED,
             "grants": grants[:SHOWN],
             "grant_count": grants.count(),

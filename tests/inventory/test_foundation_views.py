@@ -10,11 +10,18 @@ from django.test import Client
 from django.urls import reverse
 
 from inventory.foundation.choices import Role, Theme
-from inventory.foundation.models import AuditEvent, IdempotencyKey, Project, RoleGrant, User
+from inventory.foundation.models import (
+    AuditEvent,
+    IdempotencyKey,
+    Organisation,
+    Project,
+    RoleGrant,
+    User,
+)
 from inventory.foundation.tables import cell_text
 from inventory.foundation.trail import record_audit
 from inventory.foundation.views import server_error
-from tests.cast import NOW, make_user
+from tests.cast import NOW, grant, make_user
 from tests.lists import rows_only
 
 LISTS = ("projects", "people", "audit", "events")
@@ -82,6 +89,24 @@ def test_a_member_is_told_which_role_is_missing(visit, member: User, name: str) 
     assert answer.status_code == 403
     assert b"you need the role" in answer.content
     assert answer["X-Request-ID"].encode() in answer.content
+
+
+def test_who_owns_the_organisation_finds_where_people_are_added(
+    visit, organisation: Organisation, auditor: User, member: User, project: Project
+) -> None:
+    """The list of people leads to it, and everything named leads to the organisation."""
+    boss = make_user("bea", organisation)
+    held = grant(boss, Role.OWNER, organisation=organisation)
+    add, home = (
+        reverse("foundation:member-add").encode(),
+        reverse("foundation:organisation", args=[organisation.pk]).encode(),
+    )
+    assert add in visit(boss, "people").content
+    assert add not in visit(auditor, "people").content
+    assert home in visit(auditor, "person", member.pk).content
+    assert home in visit(member, "project", project.pk).content
+    assert home in visit(auditor, "role", held.pk).content
+    assert reverse("foundation:organisations").encode() in visit(member, "profile").content
 
 
 def test_a_stranger_sees_no_project_and_gets_404_for_its_address(

@@ -12,7 +12,7 @@ from inventory.foundation.filters import PersonFilters
 from inventory.foundation.forms import PortalForm, ProfileForm
 from inventory.foundation.models import User
 from inventory.foundation.pages import DetailPage, FormPage, ListPage
-from inventory.foundation.permissions import Action
+from inventory.foundation.permissions import Action, organisations_where
 from inventory.foundation.tables import PersonTable
 
 
@@ -42,6 +42,7 @@ class PersonList(ListPage):
     """The people of the organisations in which a person may see them."""
 
     title = _("People")
+    template_name = "foundation/people/list.html"
     subtitle = _("Who belongs to the organisation, and what their roles allow.")
     action = Action.PEOPLE_VIEW
     filterset_class = PersonFilters
@@ -52,6 +53,10 @@ class PersonList(ListPage):
     def rows(self) -> QuerySet[User]:
         """Return the visible people."""
         return selectors.visible_people(self.viewer)
+
+    def context(self) -> dict[str, Any]:
+        """Say whether the viewer owns an organisation, to which people can be added."""
+        return {"may_add": bool(organisations_where(self.viewer, Action.PROJECT_EDIT))}
 
 
 class PersonPage(DetailPage):
@@ -66,8 +71,10 @@ class PersonPage(DetailPage):
         return selectors.visible_people(self.viewer)
 
     def context(self) -> dict[str, Any]:
-        """Add organisations and live roles."""
+        """Add organisations, those of them that the viewer knows, and live roles."""
+        known = selectors.organisations_known(self.viewer)
         return {
             "memberships": self.object.memberships.select_related("organisation"),
+            "known": set(known.values_list("pk", flat=True)),
             "grants": selectors.grants_to(user=self.object, at=database_now()),
         }

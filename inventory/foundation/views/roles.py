@@ -91,10 +91,15 @@ class RolePage(DetailPage):
         return selectors.visible_roles(self.viewer)
 
     def context(self) -> dict[str, Any]:
-        """Say whether the viewer may change it, and who is behind a group."""
+        """Say whether the viewer may change it, where it is held, and who is behind a group."""
         held: RoleGrant = self.object
+        known = selectors.organisations_known(self.viewer)
         people = held.group.user_set.order_by("display_name", "username") if held.group else ()
-        return {"may_change": may_change(self.viewer, held), "people": people}
+        return {
+            "may_change": may_change(self.viewer, held),
+            "people": people,
+            "organisation": known.filter(pk=held.organisation_id).first(),
+        }
 
 
 class RoleFormPage(FormPage):
