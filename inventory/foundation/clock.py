@@ -2,7 +2,8 @@
 
 from datetime import datetime
 
-from django.db import connection
+from django.db import connection, models
+from django.db.models import Func
 
 
 def database_now() -> datetime:
@@ -11,3 +12,12 @@ def database_now() -> datetime:
         cursor.execute("SELECT clock_timestamp()")
         (now,) = cursor.fetchone()
     return now
+
+
+class ClockTime(Func):
+    """clock_timestamp() as a value in a statement: the same clock without a question of its own."""
+
+    function = "clock_timestamp"
+    template = "%(function)s()"
+    arity = 0
+    output_field = models.DateTimeField()

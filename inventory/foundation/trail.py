@@ -56,6 +56,46 @@ def acting_as(*, actor: User | None, label: str = "") -> None:
     _current.set(replace(trail, actor=actor, label=label or (str(actor) if actor else trail.label)))
 
 
+_untold: ContextVar[list[models.Model] | None] = ContextVar("untold", default=None)
+
+
+@contextmanager
+def told_together() -> Iterator[None]:
+    """Write what the block tells (audit entries, events, log lines) at its end, a statement a kind.
+
+    It belongs inside the change's transaction and around the whole change, as do its words: where
+    a part of the change may fail and be caught, that part takes a block of its own, and what it
+    told goes with it.
+    """
+    rows = _untold.get()
+    if rows is not None:
+        before = len(rows)
+        try:
+            yield
+        except BaseException:
+            del rows[before:]
+            raise
+        return
+    rows = []
+    token = _untold.set(rows)
+    try:
+        yield
+    finally:
+        _untold.reset(token)
+    for model in dict.fromkeys(type(row) for row in rows):
+        model._base_manager.bulk_create([row for row in rows if type(row) is model])
+
+
+def write_told(row: models.Model) -> None:
+    """Insert a row that tells of a change: now, or at the end of `told_together`."""
+    _inside_transaction()
+    rows = _untold.get()
+    if rows is None:
+        row.save(force_insert=True)
+    else:
+        rows.append(row)
+
+
 def record_audit(
     *,
     action: str,
@@ -66,16 +106,15 @@ def record_audit(
     organisation: Organisation | None = None,
     changes: Mapping[str, Any] | None = None,
     reason: str = "",
-) -> AuditEvent:
+) -> None:
     """Write the audit entry of a change, inside the change's own transaction.
 
     `action` is verb.noun in the dictionary's words ("order.place"); `changes` maps a field to
     [before, after]. The actor defaults to the trail's. Raises RuntimeError outside a transaction.
     """
-    _inside_transaction()
     trail = current_trail()
     who = actor or trail.actor
-    return AuditEvent.objects.create(
+    entry = AuditEvent(
         at=at,
         actor=who,
         actor_label=(str(who) if who else trail.label)[:120],
@@ -91,6 +130,7 @@ def record_audit(
         reason=reason[:500],
         request_id=trail.request_id[:64],
     )
+    write_told(entry)
 
 
 def emit_event(
@@ -103,13 +143,12 @@ def emit_event(
     source: str = "/orchestra",
     correlation_id: str = "",
     causation_id: UUID | None = None,
-) -> Event:
+) -> None:
     """Put a CloudEvent into the outbox, inside the change's own transaction.
 
     `type` is reverse-named, for example "orchestra.run.succeeded"; `data` is JSON.
     """
-    _inside_transaction()
-    return Event.objects.create(
+    event = Event(
         type=type,
         source=source,
         subject=f"{subject._meta.model_name}/{subject.pk}",
@@ -119,6 +158,7 @@ def emit_event(
         correlation_id=correlation_id,
         causation_id=causation_id,
     )
+    write_told(event)
 
 
 def _inside_transaction() -> None:

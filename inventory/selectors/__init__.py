@@ -4,7 +4,6 @@ from inventory.selectors.defaults import CapacityRatios, capacity_ratios
 from inventory.selectors.locks import (
     lock_allocations,
     lock_held_by,
-    lock_open_state,
     lock_pool,
     lock_providers,
     lock_quotas,
@@ -70,7 +69,6 @@ __all__ = [
     "last_end_that_fits",
     "lock_allocations",
     "lock_held_by",
-    "lock_open_state",
     "lock_pool",
     "lock_providers",
     "lock_quotas",

@@ -20,14 +20,15 @@ from inventory.models import (
     Quota,
     Resource,
     ResourceProvider,
-    ResourceState,
 )
 from inventory.selectors.usage import quotas_of
 
 
 def lock_resource(resource: Resource) -> None:
-    """Lock the resource's row and refresh the given instance from it."""
-    resource.refresh_from_db(from_queryset=Resource.objects.select_for_update(no_key=True))
+    """Lock the resource's row and refresh the given instance from it, with what a change of it
+    tells: its project, and the host it is on."""
+    fresh = Resource.objects.select_related("project__organisation", "provider")
+    resource.refresh_from_db(from_queryset=fresh.select_for_update(no_key=True, of=("self",)))
 
 
 def lock_resources(ids: Collection[int]) -> dict[int, Resource]:
@@ -93,13 +94,4 @@ def lock_held_by(resources: Sequence[Resource]) -> list[Allocation]:
         .select_related("resource_class")
         .order_by("pk")
         .select_for_update(no_key=True, of=("self",))
-    )
-
-
-def lock_open_state(resource: Resource) -> ResourceState | None:
-    """Lock the row that says in which state the resource is now."""
-    return (
-        ResourceState.objects.select_for_update()
-        .filter(resource=resource, during__upper_inf=True)
-        .first()
     )

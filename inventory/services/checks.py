@@ -1,5 +1,6 @@
 """Check a row by its own rules before it is written, so that people get words and no 500."""
 
+from collections.abc import Callable
 from typing import Any
 
 from django.core.exceptions import NON_FIELD_ERRORS, ValidationError
@@ -13,11 +14,34 @@ def save_checked(instance: models.Model) -> None:
 
     InvalidInput with a message per field; a rule of the whole row stands under "".
     """
-    try:
-        instance.full_clean()
-    except ValidationError as error:
-        raise invalid(error) from error
+    errors: dict[str, list[ValidationError]] = {}
+
+    def gather(check: Callable[..., None], **options: Any) -> None:
+        try:
+            check(**options)
+        except ValidationError as error:
+            error.update_error_dict(errors)
+
+    # Django's full_clean(), but for the references at hand.
+    gather(instance.clean_fields, exclude=_at_hand(instance))
+    gather(instance.clean)
+    gather(instance.validate_unique, exclude=set(errors) - {NON_FIELD_ERRORS})
+    gather(instance.validate_constraints, exclude=set(errors) - {NON_FIELD_ERRORS})
+    if errors:
+        raise invalid(ValidationError(errors))
     instance.save()
+
+
+def _at_hand(instance: models.Model) -> set[str]:
+    """Return the references whose row is in memory: that it exists needs no query, and the
+    database's own key is the last word."""
+    return {
+        field.name
+        for field in instance._meta.concrete_fields
+        if isinstance(field, models.ForeignKey)
+        and field.is_cached(instance)
+        and getattr(instance, field.attname) is not None
+    }
 
 
 def invalid(error: ValidationError) -> InvalidInput:

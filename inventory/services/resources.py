@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db import transaction
 from django.db.backends.postgresql.psycopg_any import DateTimeTZRange
-from django.db.models import F
+from django.db.models import F, Func, Value
 
 from inventory.choices import AllocationState, ResourceStatus
 from inventory.foundation.errors import Conflict
@@ -17,7 +17,6 @@ from inventory.foundation.trail import emit_event, record_audit
 from inventory.models import Allocation, Pool, Resource, ResourceProvider, ResourceState
 from inventory.selectors import (
     lock_allocations,
-    lock_open_state,
     lock_providers,
     lock_resource,
 )
@@ -64,7 +63,9 @@ def create_resource(
         tags=dict(tags or {}),
     )
     save_checked(resource)
-    _write_state(resource, at)
+    ResourceState.objects.create(
+        resource=resource, state=resource.status, during=DateTimeTZRange(at, None)
+    )
     record_audit(
         action="resource.create",
         subject=resource,
@@ -228,19 +229,17 @@ def _mark(
 
 
 def _write_state(resource: Resource, at: datetime) -> None:
-    """End the open row of the resource's history at `at` and begin the next, without a gap.
+    """End the open row of a locked resource's history at `at` and begin the next, without a gap.
 
     A change in the very instant of the last one replaces it; one dated before it counts from it.
     """
-    current = lock_open_state(resource)
-    if current is not None:
-        since = current.during.lower
-        if at <= since:
-            current.state = resource.status
-            current.save(update_fields=["state"])
-            return
-        current.during = DateTimeTZRange(since, at)
-        current.save(update_fields=["during"])
+    now_open = ResourceState.objects.filter(resource=resource, during__upper_inf=True)
+    since = F("during__startswith")
+    ended = now_open.filter(during__startswith__lt=at).update(
+        during=Func(since, Value(at), function="tstzrange")
+    )
+    if not ended and now_open.update(state=resource.status):
+        return
     ResourceState.objects.create(
         resource=resource, state=resource.status, during=DateTimeTZRange(at, None)
     )

@@ -8,6 +8,7 @@ from django.db import transaction
 
 from inventory.foundation.clock import database_now
 from inventory.foundation.permissions import Action, may
+from inventory.foundation.trail import told_together
 from orchestra.blueprints import digest
 from orchestra.choices import ChangeKind, DesiredState, OrderKind, RunState
 from orchestra.engine.compensate import begin_compensation
@@ -39,7 +40,7 @@ def admit_runs(*, passed: set[int]) -> int:
     """
     started = 0
     while True:
-        with transaction.atomic():
+        with transaction.atomic(), told_together():
             run = lock_scheduled_run(passed=passed)
             if run is None:
                 return started

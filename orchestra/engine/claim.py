@@ -14,7 +14,7 @@ from types import TracebackType
 from django.conf import settings
 from django.db import Error, connection, transaction
 
-from inventory.foundation.clock import database_now
+from inventory.foundation.clock import ClockTime, database_now
 from orchestra.choices import AttemptOutcome, RunState, StepState
 from orchestra.engine.breaker import gate
 from orchestra.engine.story import tell
@@ -72,6 +72,7 @@ class Claim:
     has_intent: bool
     is_takeover: bool
     is_probe: bool
+    connection_id: int | None = None
 
 
 def claim_next(*, worker: str, full: Collection[int] = ()) -> Claim | None:
@@ -123,6 +124,7 @@ def _take(*, worker: str, passed: set[int]) -> Claim | int | None:
         has_intent=has_intent,
         is_takeover=is_takeover,
         is_probe=is_probe,
+        connection_id=connection_id,
     )
 
 
@@ -181,13 +183,16 @@ class Heartbeat:
 
 def extend_lease(claim: Claim) -> bool:
     """Move the end of the lease on; False when somebody else has taken over."""
-    until = database_now() + timedelta(seconds=settings.ORCHESTRA_LEASE_SECONDS)
+    until = ClockTime() + timedelta(seconds=settings.ORCHESTRA_LEASE_SECONDS)
     mine = Step.objects.filter(pk=claim.step_id, fence=claim.fence, state=StepState.RUNNING)
     return bool(mine.update(lease_until=until))
 
 
 def show_life(*, name: str, kind: str) -> None:
     """Note that a worker or sweeper was alive just now."""
-    WorkerBeat.objects.update_or_create(
-        name=name[:120], defaults={"kind": kind, "seen_at": database_now()}
+    WorkerBeat.objects.bulk_create(
+        [WorkerBeat(name=name[:120], kind=kind, seen_at=ClockTime())],
+        update_conflicts=True,
+        unique_fields=["name"],
+        update_fields=["kind", "seen_at"],
     )

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import Case, F, Value, When
 
-from inventory.foundation.clock import database_now
+from inventory.foundation.clock import ClockTime, database_now
+from inventory.foundation.trail import told_together, write_told
 from orchestra import bell
 from orchestra.choices import AttemptOutcome, Phase, RunState, StepState
 from orchestra.engine.breaker import note_answer, note_failure, wait_before
@@ -45,7 +46,7 @@ def record(*, claim: Claim, handler: Handler | None, result: Result) -> bool:
     Effects, state, try, event, log and what follows for the run are one transaction.
     """
     is_free = _tell_breaker(claim, result)
-    with transaction.atomic():
+    with transaction.atomic(), told_together():
         run = lock_run(claim.run_id)
         step = lock_claimed_step(step_id=claim.step_id, fence=claim.fence)
         if step is None:
@@ -79,25 +80,25 @@ def record(*, claim: Claim, handler: Handler | None, result: Result) -> bool:
 
 def _tell_breaker(claim: Claim, result: Result) -> bool:
     """Return whether this failure is the connection's fault and so no try of the step."""
-    connection_id = Step.objects.values_list("connection_id", flat=True).get(pk=claim.step_id)
-    if connection_id is None or result.destination_ok is None:
+    if claim.connection_id is None or result.destination_ok is None:
         return False
     if result.destination_ok:
-        note_answer(connection_id=connection_id)
+        note_answer(connection_id=claim.connection_id)
         return False
-    return note_failure(connection_id=connection_id) or claim.is_probe
+    return note_failure(connection_id=claim.connection_id) or claim.is_probe
 
 
 def _write_attempt(step: Step, claim: Claim, result: Result) -> None:
-    Attempt.objects.create(
+    attempt = Attempt(
         step=step,
         fence=claim.fence,
         worker=claim.worker,
         started_at=claim.claimed_at,
-        ended_at=database_now(),
+        ended_at=ClockTime(),
         outcome=result.outcome,
         error=result.error[:500],
     )
+    write_told(attempt)
 
 
 def finish_step(
@@ -118,9 +119,8 @@ def finish_step(
     _rest(step, at)
     if handler is not None:
         handler.apply(step=step, handle=handle, at=at)
-        Effect.objects.bulk_create(
-            Effect(step=step, phase=step.phase, kind=kind, at=at) for kind in handler.effects
-        )
+        for kind in handler.effects:
+            write_told(Effect(step=step, phase=step.phase, kind=kind, at=at))
     tell(run=step.run, step=step, message=line, at=at)
     tell_step(step=step, at=at, word="done", data=facts)
 
@@ -200,7 +200,9 @@ def _free_successors(step: Step) -> None:
 
 
 def free_successors(*, run: Run, key: str, phase: str) -> int:
-    """Count a settled step off those that wait for it; return how many became ready."""
-    waiting = run.steps.filter(phase=phase, state=StepState.BLOCKED)
-    waiting.filter(needs__contains=[key]).update(pending_deps=F("pending_deps") - 1)
-    return waiting.filter(pending_deps=0).update(state=StepState.READY)
+    """Count a settled step off those that wait for it; return how many became ready at most."""
+    waiting = run.steps.filter(phase=phase, state=StepState.BLOCKED, needs__contains=[key])
+    return waiting.update(
+        pending_deps=F("pending_deps") - 1,
+        state=Case(When(pending_deps__lte=1, then=Value(StepState.READY)), default=F("state")),
+    )

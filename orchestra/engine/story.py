@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from inventory.foundation.clock import database_now
-from inventory.foundation.trail import emit_event, record_audit
+from inventory.foundation.trail import emit_event, record_audit, write_told
 from orchestra.choices import (
     DeploymentState,
     OrderKind,
@@ -36,7 +36,7 @@ def tell(
     *, run: Run, message: str, at: datetime, step: Step | None = None, level: str = "info"
 ) -> None:
     """Write one line of the run's log, in words that the requester understands."""
-    StepLog.objects.create(run=run, step=step, at=at, level=level, message=message[:1000])
+    write_told(StepLog(run=run, step=step, at=at, level=level, message=message[:1000]))
 
 
 def move_run(*, run: Run, to: RunState, at: datetime, reason: str = "") -> None:

@@ -6,7 +6,7 @@ from datetime import timedelta
 from django.db import transaction
 
 from inventory.foundation.choices import Via
-from inventory.foundation.clock import database_now
+from inventory.foundation.clock import ClockTime, database_now
 from inventory.foundation.trail import Trail, on_trail
 from inventory.services import expire_reservations
 from orchestra.choices import DesiredState, RunState
@@ -36,7 +36,7 @@ def sweep(*, worker: str) -> SweepReport:
     """
     with on_trail(Trail(via=Via.WORKER, label=f"sweeper {worker}"[:120])):
         show_life(name="sweeper", kind="sweeper")
-        WorkerBeat.objects.filter(seen_at__lt=database_now() - SIGNS_KEPT).delete()
+        WorkerBeat.objects.filter(seen_at__lt=ClockTime() - SIGNS_KEPT).delete()
         overdue = sum(_undo_overdue(run_id) for run_id in overdue_runs())
         expired = expire_reservations(at=database_now())
     return SweepReport(overdue=overdue, expired=expired, steps=drain(worker=worker))

@@ -10,7 +10,7 @@ from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection, transaction
 
 from inventory.foundation.choices import Via
-from inventory.foundation.clock import database_now
+from inventory.foundation.clock import ClockTime
 from inventory.foundation.errors import DomainError
 from inventory.foundation.trail import Trail, on_trail
 from orchestra.choices import AttemptOutcome, Phase, RunState, StepState
@@ -34,12 +34,14 @@ from orchestra.steps import Call, Handler, handler_of, spec_from
 
 logger = logging.getLogger(__name__)
 DEADLOCK = "40P01"
+STEPS_BETWEEN_STARTS = 8
 
 
 def drain(*, worker: str) -> int:
     """Start what may start and take steps until nothing is ready; return how many were taken.
 
-    One bell drains: it does not matter for which run it rang.
+    One bell drains: it does not matter for which run it rang. Runs that wait to start are looked at
+    when no step is due, and after every few steps, so that a long queue does not keep them waiting.
     """
     taken = 0
     passed: set[int] = set()
@@ -47,8 +49,11 @@ def drain(*, worker: str) -> int:
         try:
             show_life(name=worker, kind="worker")
             while True:
-                admit_runs(passed=passed)
+                if taken % STEPS_BETWEEN_STARTS == 0:
+                    admit_runs(passed=passed)
                 claim = claim_next(worker=worker)
+                if claim is None and admit_runs(passed=passed):
+                    claim = claim_next(worker=worker)
                 if claim is None:
                     return taken
                 take(claim)
@@ -148,7 +153,7 @@ def _intend(claim: Claim, step: Step, handler: Handler) -> bool:
     """Commit what is about to be asked of the provider; False when the claim is lost."""
     with transaction.atomic():
         mine = Step.objects.filter(pk=claim.step_id, fence=claim.fence, state=StepState.RUNNING)
-        if not mine.update(intent_at=database_now()):
+        if not mine.update(intent_at=ClockTime()):
             return False
         handler.intend(step=step, at=business_time(step.run))
     return True

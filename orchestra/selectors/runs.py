@@ -12,7 +12,7 @@ from datetime import datetime
 from django.db import connection
 from django.db.models import Q, QuerySet
 
-from inventory.foundation.clock import database_now
+from inventory.foundation.clock import ClockTime, database_now
 from inventory.foundation.models import User
 from inventory.foundation.permissions import Action, pools_granted, projects_where
 from inventory.foundation.selectors import ancestry
@@ -105,8 +105,8 @@ def timeline(run: Run) -> Timeline:
 
 def lock_run(run_id: int) -> Run:
     """Return the run with its order's and its own row locked, in that order."""
-    order_id = Run.objects.values_list("order_id", flat=True).get(pk=run_id)
-    Order.objects.select_for_update(no_key=True).get(pk=order_id)
+    theirs = Order.objects.select_for_update(no_key=True, of=("self",)).filter(runs=run_id)
+    theirs.values_list("pk", flat=True).get()
     return (
         Run.objects.select_for_update(no_key=True, of=("self",))
         .select_related("order__project__organisation", "deployment", "requested_by")
@@ -120,9 +120,21 @@ def lock_scheduled_run(*, passed: Collection[int]) -> Run | None:
         Run.objects.select_for_update(no_key=True, of=("self", "order"), skip_locked=True)
         .filter(state=RunState.SCHEDULED, desired_state=DesiredState.RUN)
         .exclude(pk__in=passed)
-        .select_related("order__project__organisation", "deployment__pool", "requested_by")
+        .select_related("order")
+        .only("order__state")  # it is asked before every step and mostly finds nothing
     )
-    return waiting.order_by("priority", "id").first()
+    found = waiting.order_by("priority", "id").first()
+    return None if found is None else _whole_runs().get(pk=found.pk)
+
+
+def _whole_runs() -> QuerySet[Run]:
+    """Return runs with what the engine reads of them."""
+    return Run.objects.select_related(
+        "order__project__organisation",
+        "deployment__pool",
+        "deployment__offering_version",
+        "requested_by",
+    )
 
 
 def lock_claimed_step(*, step_id: int, fence: int) -> Step | None:
@@ -155,7 +167,7 @@ def live_leases(*, connection_id: int, but: int) -> int:
         Step.objects.filter(
             connection_id=connection_id,
             state=StepState.RUNNING,
-            lease_until__gt=database_now(),
+            lease_until__gt=ClockTime(),
         )
         .exclude(pk=but)
         .count()

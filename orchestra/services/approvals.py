@@ -12,7 +12,7 @@ from inventory.foundation.choices import ProjectStatus, Via
 from inventory.foundation.errors import Conflict, Forbidden, InvalidInput, StaleEdit
 from inventory.foundation.models import User
 from inventory.foundation.permissions import Action, may, require
-from inventory.foundation.trail import current_trail, on_trail
+from inventory.foundation.trail import current_trail, on_trail, told_together
 from orchestra import policies
 from orchestra.blueprints import amounts_of
 from orchestra.choices import Alteration, Decision, OrderKind, OrderState
@@ -63,6 +63,7 @@ class NameTaken(Conflict):
 
 
 @transaction.atomic
+@told_together()
 def submit_order(
     *,
     order: Order,
@@ -95,6 +96,7 @@ def submit_order(
 
 
 @transaction.atomic
+@told_together()
 def decide(
     *,
     order: Order,

@@ -8,6 +8,7 @@ from django.db import transaction
 from inventory.foundation.errors import Conflict, DomainError, InvalidInput
 from inventory.foundation.models import User
 from inventory.foundation.permissions import Action, require
+from inventory.foundation.trail import told_together
 from orchestra.choices import ChangeKind, DeploymentState, OrderKind, OrderState
 from orchestra.models import Deployment, Order
 from orchestra.selectors.deployments import (
@@ -38,6 +39,7 @@ class NotLive(Conflict):
 
 
 @transaction.atomic
+@told_together()
 def request_retirement(
     *,
     deployment: Deployment,

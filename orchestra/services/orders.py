@@ -14,6 +14,7 @@ from inventory.foundation.errors import StaleEdit
 from inventory.foundation.models import Project, User
 from inventory.foundation.permissions import Action, require
 from inventory.foundation.services.projects import keep_open
+from inventory.foundation.trail import told_together
 from inventory.models import Pool
 from orchestra.choices import DesiredState, OrderKind, OrderState
 from orchestra.models import Offering, Order, Plan
@@ -97,6 +98,7 @@ FIELDS = (
 
 
 @transaction.atomic
+@told_together()
 def place_order(
     *,
     requester: User,
@@ -149,6 +151,7 @@ def place_order(
 
 
 @transaction.atomic
+@told_together()
 def edit_order(
     *, order: Order, actor: User, version: int, changes: Mapping[str, Any], at: datetime
 ) -> Order:
@@ -188,6 +191,7 @@ def edit_order(
 
 
 @transaction.atomic
+@told_together()
 def plan_order(*, order: Order, actor: User, at: datetime) -> Plan | None:
     """Plan a request anew as things stand now: placement, price, rules. It must be sent again.
 
@@ -218,6 +222,7 @@ def plan_order(*, order: Order, actor: User, at: datetime) -> Plan | None:
 
 
 @transaction.atomic
+@told_together()
 def cancel_order(*, order: Order, actor: User, reason: str, at: datetime) -> Order:
     """Withdraw a request; once it is being delivered, ask for its progress to be undone.
 

@@ -10,7 +10,7 @@ from django.db.models import Max
 from inventory.foundation.errors import Conflict, InvalidInput
 from inventory.foundation.models import User
 from inventory.foundation.permissions import Action, pools_granted, require
-from inventory.foundation.trail import emit_event, record_audit
+from inventory.foundation.trail import emit_event, record_audit, write_told
 from inventory.models import Resource
 from inventory.placement import Need
 from inventory.services import Swap, create_resource, extend, hold_growth, reserve
@@ -30,7 +30,16 @@ from orchestra.engine.compensate import begin_compensation, settle
 from orchestra.engine.outcome import finish_step, free_successors
 from orchestra.engine.story import SOURCE, move_run, tell, tell_step
 from orchestra.lifecycle import TERMINAL_RUNS, resumed_state, topological
-from orchestra.models import Deployment, DeploymentResource, Effect, Order, Plan, Run, Step
+from orchestra.models import (
+    Deployment,
+    DeploymentResource,
+    Effect,
+    Order,
+    Plan,
+    PoolConnection,
+    Run,
+    Step,
+)
 from orchestra.providers.base import Handle
 from orchestra.selectors.deployments import live_links, lock_deployment
 from orchestra.selectors.runs import lock_run, lock_step
@@ -378,7 +387,7 @@ def _write_steps(
     at: datetime,
 ) -> None:
     """Write the plan's graph as rows; the reservation is done already and says so."""
-    link = getattr(run.order.pool, "connection_link", None)
+    link = PoolConnection.objects.filter(pool=run.order.pool).select_related("connection").first()
     if link is None:
         message = f"{run.order.pool} has no connection. Ask its operator to give it one."
         raise NoConnection(message)
@@ -416,7 +425,7 @@ def _write_steps(
     Step.objects.bulk_create(rows)
     for step in rows:
         if step.key in is_reserved:
-            Effect.objects.create(step=step, phase=step.phase, kind="reserve", at=at)
+            write_told(Effect(step=step, phase=step.phase, kind="reserve", at=at))
             tell_step(step=step, at=at, word="done")
 
 

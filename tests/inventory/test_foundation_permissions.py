@@ -61,3 +61,44 @@ def test_audit_rows_cannot_be_changed_by_the_application(owner: User, project: P
     for change in (lambda: AuditEvent.objects.update(reason="x"), AuditEvent.objects.all().delete):
         with pytest.raises(DatabaseError), transaction.atomic():
             change()
+
+
+def test_one_project_is_answered_as_a_list_of_them_is(
+    organisation: Organisation, project: Project, owner: User, deputy: User, stranger: User
+) -> None:
+    above = Organisation.objects.create(name="Holding", slug="holding")
+    organisation.parent = above
+    organisation.save()
+    elsewhere = Organisation.objects.create(name="Far away", slug="far-away")
+    other = Project.objects.create(
+        organisation=elsewhere,
+        name="Other",
+        slug="other",
+        owner=stranger,
+        deputy=deputy,
+        cost_centre="1",
+        created_at=NOW,
+    )
+    people = [owner, deputy, stranger]
+    for role in Role:
+        for word, scope in (
+            ("above", {"organisation": above}),
+            ("beside", {"organisation": elsewhere}),
+            ("here", {"project": project}),
+        ):
+            person = make_user(f"{role}-{word}")
+            grant(person, role, **scope)
+            people.append(person)
+    gone, root = make_user("gone"), make_user("root")
+    grant(gone, Role.OWNER, organisation=above)
+    User.objects.filter(pk=gone.pk).update(is_active=False)
+    User.objects.filter(pk=root.pk).update(is_superuser=True)
+    people += [User.objects.get(pk=gone.pk), User.objects.get(pk=root.pk)]
+    answers = set()
+    for person in people:
+        for action in Action:
+            among = set(projects_where(person, action))
+            for one in (project, other):
+                assert may(person, action, one) == (one in among), (person, action, one)
+                answers.add(one in among)
+    assert answers == {True, False}
