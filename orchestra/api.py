@@ -35,6 +35,7 @@ from orchestra.selectors.orders import order_detail, visible_orders
 from orchestra.selectors.runs import visible_runs
 from orchestra.serializers import (
     DecisionInput,
+    DeploymentDetailSerializer,
     DeploymentSerializer,
     EndInput,
     ExtendInput,
@@ -219,11 +220,11 @@ class DeploymentEndpoint(
         rows = visible_deployments(self.request.user)  # type: ignore[arg-type]
         return within_token(self.request, rows, project="project")
 
-    @extend_schema(responses=DeploymentSerializer)
+    @extend_schema(responses=DeploymentDetailSerializer)
     def retrieve(self, _request: Request, *_args: Any, **_kwargs: Any) -> Response:
-        """Return one application; its ETag is what a change sends as If-Match."""
+        """Return one application with its resources; a change sends its ETag as If-Match."""
         found = self.get_object()
-        response = Response(DeploymentSerializer(found).data)
+        response = Response(DeploymentDetailSerializer(found).data)
         response["ETag"] = f'"{found.generation}"'
         return response
 

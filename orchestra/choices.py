@@ -258,3 +258,16 @@ class MailState(TextChoices):
             "sent": "good",
             "failed": "bad",
         }[self.value]
+
+
+class EntryStanding(TextChoices):
+    """Whether an entry of the change calendar is ahead, in force or over."""
+
+    AHEAD = "ahead", _("Ahead")
+    NOW = "now", _("In force")
+    OVER = "over", _("Over")
+
+    @property
+    def tone(self) -> str:
+        """Badge tone on screen."""
+        return {"ahead": "info", "now": "good", "over": "muted"}[self.value]

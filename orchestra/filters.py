@@ -6,18 +6,31 @@ import django_filters
 from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
+from inventory.filters import pools_of
 from inventory.foundation.clock import database_now
 from inventory.foundation.filters import PortalFilterSet, ProjectChoice
 from orchestra.choices import (
     BreakerState,
+    Decision,
     DeploymentState,
+    EntryStanding,
     Environment,
     NoticeKind,
     OrderKind,
     OrderState,
     RunState,
 )
-from orchestra.models import Connection, Deployment, Notification, Order, Run
+from orchestra.models import (
+    Approval,
+    ChangeWindow,
+    Connection,
+    Deployment,
+    Freeze,
+    Notification,
+    Order,
+    PolicyVersion,
+    Run,
+)
 from orchestra.selectors.leases import ending_soon, overdue
 
 SOON_DAYS = 30  # what the lists and the start page call soon
@@ -140,3 +153,67 @@ class ConnectionFilters(PortalFilterSet):
     class Meta:
         model = Connection
         fields: ClassVar[list[str]] = []
+
+
+class EntryFilters(PortalFilterSet):
+    """What freezes and windows are narrowed by: text, standing, and where they hold."""
+
+    search = ("name", "reason", "pool__name", "project__name", "organisation__name")
+    standing = django_filters.MultipleChoiceFilter(choices=EntryStanding, label=_("Standing"))
+    pool = django_filters.ModelChoiceFilter(queryset=pools_of, label=_("Pool"))
+    project = ProjectChoice()
+
+
+class FreezeFilters(EntryFilters):
+    """Filters of the freezes."""
+
+    holds_scaling = django_filters.BooleanFilter(label=_("Scaling waits too"))
+
+    class Meta:
+        model = Freeze
+        fields: ClassVar[list[str]] = []
+
+
+class WindowFilters(EntryFilters):
+    """Filters of the change windows."""
+
+    class Meta:
+        model = ChangeWindow
+        fields: ClassVar[list[str]] = []
+
+
+class RuleFilters(PortalFilterSet):
+    """Filters of what rules said: text, standing."""
+
+    search = ("policy__name", "policy__slug", "policy__organisation__name")
+    standing = django_filters.MultipleChoiceFilter(choices=EntryStanding, label=_("Standing"))
+
+    class Meta:
+        model = PolicyVersion
+        fields: ClassVar[list[str]] = []
+
+
+class DecisionFilters(PortalFilterSet):
+    """Filters of the decisions: text (request, reason, who), project, which, by whom."""
+
+    search = (
+        "plan__order__name",
+        "reason",
+        "approver__display_name",
+        "policy_version__policy__name",
+    )
+    project = ProjectChoice(field_name="plan__order__project")
+    decision = django_filters.ChoiceFilter(choices=Decision, label=_("Decision"))
+    by = django_filters.ChoiceFilter(
+        method="decided_by",
+        choices=[("person", _("A person")), ("rule", _("A rule"))],
+        label=_("Decided by"),
+    )
+
+    class Meta:
+        model = Approval
+        fields: ClassVar[list[str]] = []
+
+    def decided_by(self, queryset: QuerySet[Approval], _name: str, value: str) -> Any:
+        """Keep what a person decided, or a rule."""
+        return queryset.filter(approver__isnull=value == "rule")

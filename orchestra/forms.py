@@ -6,7 +6,7 @@ faults come back under the same field names. So a choice's field is called "para
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 from django import forms
 from django.db.models import QuerySet
@@ -472,3 +472,55 @@ class RuleForm(IdempotentFormMixin, PortalForm):
             "max_days": data["max_days"],
             "within_budget": data["within_budget"],
         }
+
+
+class EntryForm(PortalForm):
+    """When a freeze or a window holds, and why."""
+
+    name = forms.CharField(label=_("Name"), max_length=120, help_text=_("What people will read."))
+    reason = forms.CharField(
+        label=_("Reason"),
+        max_length=500,
+        widget=forms.Textarea(attrs={"rows": 2}),
+        help_text=_("Who waits for it reads this."),
+    )
+    start_at = MomentField(label=_("From"), help_text=_("Empty: it holds from ever on."))
+    end_at = MomentField(label=_("To"), help_text=_("Empty: until somebody ends it."))
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse an end before the beginning beside the end's field."""
+        values = super().clean() or {}
+        start_at, end_at = values.get("start_at"), values.get("end_at")
+        if start_at is not None and end_at is not None and end_at <= start_at:
+            self.add_error("end_at", _("It must end after it begins."))
+        return values
+
+
+class FreezeChangeForm(EntryForm):
+    """A freeze with whether scaling waits too."""
+
+    holds_scaling = forms.BooleanField(
+        label=_("Scaling waits too"),
+        required=False,
+        help_text=_("Else copies may still be added and taken away by rule."),
+    )
+
+
+class PlaceMixin(IdempotentFormMixin, EntryForm):
+    """Where a new entry holds: one of the places in which the person decides."""
+
+    place = forms.ChoiceField(label=_("Holds for"))
+
+    field_order: ClassVar = ["name", "reason", "place", "start_at", "end_at"]
+
+    def __init__(self, *args: Any, places: Sequence[tuple[str, str]], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        cast("forms.ChoiceField", self.fields["place"]).choices = list(places)
+
+
+class FreezeForm(PlaceMixin, FreezeChangeForm):
+    """A new freeze."""
+
+
+class WindowForm(PlaceMixin):
+    """A new change window."""

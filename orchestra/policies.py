@@ -12,6 +12,8 @@ from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from billing.selectors import BudgetState
 from inventory.foundation.models import Project
 from inventory.foundation.periods import zone_named
@@ -36,6 +38,16 @@ FIRST_RULE: Mapping[str, Any] = {
     "max_days": 90,
     "within_budget": True,
 }
+
+
+def rule_words(rule: Mapping[str, Any]) -> str:
+    """Write what a rule approves in one line."""
+    words = _("up to %(cost)s %(currency)s a month, up to %(days)s days") % {
+        "cost": rule["max_monthly_cost"],
+        "currency": rule.get("currency", "EUR"),
+        "days": rule["max_days"],
+    }
+    return words + (_(", within the budget") if rule["within_budget"] else "")
 
 
 class Outcome(StrEnum):

@@ -16,17 +16,21 @@ from inventory.foundation.tables import (
     QuantityColumn,
     TextColumn,
     WhenColumn,
+    YesColumn,
 )
 from inventory.foundation.templatetags.portal import when
 from orchestra.choices import (
     BreakerState,
+    Decision,
     DeploymentState,
+    EntryStanding,
     Environment,
     OrderKind,
     OrderState,
     RunState,
 )
 from orchestra.models import Order
+from orchestra.policies import rule_words
 
 
 class ChoiceColumn(TextColumn):
@@ -107,7 +111,7 @@ class InboxTable(PortalTable):
     service = WhatColumn(verbose_name=_("Service"), hide_narrow=True)
     project = TextColumn(accessor="project__name", verbose_name=_("Project"), hide_narrow=True)
     requester = TextColumn(order_by="requester__display_name", verbose_name=_("Asked by"))
-    plan_monthly = MoneyColumn(currency="plan_currency", verbose_name=_("A month"))
+    plan_monthly = MoneyColumn(currency="plan__currency", verbose_name=_("A month"))
     end_at = WhenColumn(verbose_name=_("Ends"), style="day", hide_narrow=True)
     created_at = WhenColumn(verbose_name=_("Waits since"), style="ago")
 
@@ -229,7 +233,7 @@ class ConnectionTable(PortalTable):
     """How the outside world is reached."""
 
     caption = _("Connections")
-    label = TextColumn(verbose_name=_("Connection"))
+    label = LinkColumn(to="orchestra:connection", verbose_name=_("Connection"))
     kind = TextColumn(verbose_name=_("Kind"), hide_narrow=True)
     shown_links = PoolLinksColumn(verbose_name=_("Directs"), orderable=False)
     inflight = QuantityColumn(verbose_name=_("Calls under way"), adds_up=True)
@@ -240,3 +244,152 @@ class ConnectionTable(PortalTable):
 
     class Meta(PortalTable.Meta):
         order_by = ("label",)
+
+
+class PlaceColumn(TextColumn):
+    """Where something holds; nothing named is everywhere."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, empty_values=(), verbose_name=_("Holds for"), **kwargs)
+
+    def render(self, value: str | None) -> str:
+        """Write the name."""
+        return value or str(_("everywhere"))
+
+    def value(self, **kwargs: Any) -> str:
+        """Write it into the file."""
+        return kwargs["value"] or str(_("everywhere"))
+
+
+class StandingColumn(BadgeColumn):
+    """Whether an entry is ahead, in force or over: no field of a model, so it has words here."""
+
+    def __init__(self) -> None:
+        super().__init__(choices=EntryStanding, verbose_name=_("Standing"))
+
+    def value(self, **kwargs: Any) -> str:
+        """Write the word into the file."""
+        return str(EntryStanding(kwargs["value"]).label)
+
+
+class EntryTable(PortalTable):
+    """What freezes and change windows show alike; each names its own page."""
+
+    name: Any
+    place = PlaceColumn()
+    start_at = WhenColumn(verbose_name=_("From"))
+    end_at = WhenColumn(verbose_name=_("To"))
+    reason = TextColumn(verbose_name=_("Reason"), hide_narrow=True)
+    created_by = TextColumn(
+        verbose_name=_("Set by"), order_by=("created_by__display_name",), visible=False
+    )
+    standing = StandingColumn()
+
+    class Meta(PortalTable.Meta):
+        order_by = ("-start_at",)
+
+
+class FreezeTable(EntryTable):
+    """Freezes, the latest first."""
+
+    caption = _("Freezes")
+    name = LinkColumn(to="orchestra:freeze", verbose_name=_("Freeze"))
+    holds_scaling = YesColumn(verbose_name=_("Scaling waits too"), hide_narrow=True)
+
+    class Meta(EntryTable.Meta):
+        sequence = ("name", "...", "standing")
+
+
+class WindowTable(EntryTable):
+    """Change windows, the latest first."""
+
+    caption = _("Change windows")
+    name = LinkColumn(to="orchestra:window", verbose_name=_("Change window"))
+
+    class Meta(EntryTable.Meta):
+        sequence = ("name", "...")
+
+
+class SaysColumn(TextColumn):
+    """What a rule lets pass, in words; the file has the same."""
+
+    def render(self, value: Any) -> str:
+        """Write the words."""
+        return rule_words(value)
+
+    def value(self, **kwargs: Any) -> str:
+        """Write them into the file."""
+        return rule_words(kwargs["value"])
+
+
+class RuleTable(PortalTable):
+    """What rules said, the latest first."""
+
+    caption = _("Rules")
+    policy = TextColumn(order_by=("policy__name",), verbose_name=_("Rule"))
+    number = QuantityColumn(verbose_name=_("Version"), hide_narrow=True)
+    place = PlaceColumn()
+    says = SaysColumn(accessor="rule", orderable=False, verbose_name=_("Lets pass"))
+    start_at = WhenColumn(verbose_name=_("From"), style="day", hide_narrow=True)
+    end_at = WhenColumn(verbose_name=_("To"), style="day", hide_narrow=True)
+    created_by = TextColumn(
+        verbose_name=_("Set by"), order_by=("created_by__display_name",), hide_narrow=True
+    )
+    standing = StandingColumn()
+
+    class Meta(PortalTable.Meta):
+        order_by = ("-start_at",)
+
+
+class DecisionTable(PortalTable):
+    """Who or which rule decided what, the latest first."""
+
+    caption = _("Decisions")
+    order = LinkColumn(
+        to="orchestra:request",
+        accessor="plan__order",
+        pick=lambda record: record.plan.order_id,
+        order_by=("plan__order_id",),
+        verbose_name=_("Request"),
+    )
+    name = TextColumn(accessor="plan__order__name", verbose_name=_("Name"), hide_narrow=True)
+    project = TextColumn(
+        accessor="plan__order__project__name", verbose_name=_("Project"), hide_narrow=True
+    )
+    decision = ChoiceColumn(choices=Decision, verbose_name=_("Decision"))
+    decider = TextColumn(verbose_name=_("Decided by"))
+    reason = TextColumn(verbose_name=_("Reason"), hide_narrow=True)
+    monthly = MoneyColumn(
+        accessor="plan__monthly_cost",
+        currency="plan__currency",
+        adds_up=False,
+        verbose_name=_("A month"),
+    )
+    decided_at = WhenColumn(verbose_name=_("Decided"))
+
+    class Meta(PortalTable.Meta):
+        order_by = ("-decided_at",)
+
+
+class ServiceTable(PortalTable):
+    """The services of the catalogue, as a file."""
+
+    caption = _("Services")
+    name = TextColumn(accessor="offering__name", verbose_name=_("Service"))
+    slug = TextColumn(accessor="offering__slug", verbose_name=_("Short name"))
+    category = TextColumn(accessor="offering__category", verbose_name=_("Category"))
+    summary = TextColumn(accessor="offering__summary", verbose_name=_("Summary"))
+    number = QuantityColumn(verbose_name=_("Version"))
+    resource_kind = TextColumn(verbose_name=_("On the bill"))
+    resources = TextColumn(orderable=False, verbose_name=_("Capacity of one"))
+    minutes_to_deliver = QuantityColumn(verbose_name=_("Usual minutes to deliver"))
+    orderable = TextColumn(orderable=False, verbose_name=_("From pools"))
+    published_at = WhenColumn(verbose_name=_("Offered since"))
+
+    def value_resources(self, value: dict[str, int]) -> str:
+        """Write each kind with its amount."""
+        return "; ".join(f"{name}: {amount}" for name, amount in sorted(value.items()))
+
+    def value_orderable(self, value: Any) -> str:
+        """Write the pools' names."""
+        return ", ".join(pool.name for pool in value)

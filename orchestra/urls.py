@@ -21,7 +21,11 @@ from inventory.api import (
     TraitEndpoint,
 )
 from inventory.foundation.endpoints import AuditEndpoint, EventEndpoint, SavedViewEndpoint
-from inventory.foundation.people_endpoints import OrganisationEndpoint, PersonEndpoint
+from inventory.foundation.people_endpoints import (
+    MembershipEndpoint,
+    OrganisationEndpoint,
+    PersonEndpoint,
+)
 from inventory.foundation.project_endpoints import ProjectRequestEndpoint, RoleEndpoint
 from inventory.foundation.urls import urlpatterns as cellar
 from orchestra.api import (
@@ -31,10 +35,21 @@ from orchestra.api import (
     OrderEndpoint,
     RunEndpoint,
 )
-from orchestra.endpoints import DefaultsEndpoint, NoticeEndpoint, TermEndpoint
+from orchestra.endpoints import (
+    DecisionEndpoint,
+    DefaultsEndpoint,
+    FreezeEndpoint,
+    HealthEndpoint,
+    NoticeEndpoint,
+    OfferingEndpoint,
+    RuleEndpoint,
+    TermEndpoint,
+    WindowEndpoint,
+)
 from orchestra.views import (
     applications,
     approvals,
+    calendar,
     defaults,
     notices,
     orders,
@@ -49,7 +64,7 @@ from orchestra.views.changes import (
     DeploymentResize,
     deployment_estimate,
 )
-from orchestra.views.connections import Connections
+from orchestra.views.connections import ConnectionPage, Connections
 from orchestra.views.health import HealthPage
 from orchestra.views.start import Start
 
@@ -63,6 +78,7 @@ pages: list[URLPattern] = [
     path("requests/<int:pk>/edit/", orders.RequestEdit.as_view(), name="request-edit"),
     path("requests/<int:pk>/submit/", orders.request_submit, name="request-submit"),
     path("requests/<int:pk>/cancel/", orders.request_cancel, name="request-cancel"),
+    path("decisions/", approvals.Decisions.as_view(), name="decisions"),
     path("approvals/", approvals.Approvals.as_view(), name="approvals"),
     path("approvals/<int:pk>/", approvals.ApprovalPage.as_view(), name="approval"),
     path("applications/", applications.Applications.as_view(), name="applications"),
@@ -99,6 +115,19 @@ pages: list[URLPattern] = [
     path("tokens/", tokens.Tokens.as_view(), name="tokens"),
     path("tokens/<str:key>/revoke/", tokens.token_revoke, name="token-revoke"),
     path("connections/", Connections.as_view(), name="connections"),
+    path("connections/<int:pk>/", ConnectionPage.as_view(), name="connection"),
+    path("freezes/", calendar.Freezes.as_view(), name="freezes"),
+    path("freezes/new/", calendar.FreezeNew.as_view(), name="freeze-new"),
+    path("freezes/<int:pk>/", calendar.FreezePage.as_view(), name="freeze"),
+    path("freezes/<int:pk>/edit/", calendar.FreezeEdit.as_view(), name="freeze-edit"),
+    path("freezes/<int:pk>/end/", calendar.freeze_end, name="freeze-end"),
+    path("freezes/<int:pk>/remove/", calendar.freeze_remove, name="freeze-remove"),
+    path("change-windows/", calendar.Windows.as_view(), name="windows"),
+    path("change-windows/new/", calendar.WindowNew.as_view(), name="window-new"),
+    path("change-windows/<int:pk>/", calendar.WindowPage.as_view(), name="window"),
+    path("change-windows/<int:pk>/edit/", calendar.WindowEdit.as_view(), name="window-edit"),
+    path("change-windows/<int:pk>/end/", calendar.window_end, name="window-end"),
+    path("change-windows/<int:pk>/remove/", calendar.window_remove, name="window-remove"),
     path("notices/", notices.Notices.as_view(), name="notices"),
     path("notices/read/", notices.notices_read, name="notices-read"),
     path("notices/<int:pk>/read/", notices.notice_read, name="notice-read"),
@@ -111,6 +140,7 @@ pages: list[URLPattern] = [
     path(
         "defaults/<int:pk>/accounts/", defaults.ChangeAccounts.as_view(), name="defaults-accounts"
     ),
+    path("rules/", defaults.Rules.as_view(), name="rules"),
     path("defaults/<int:pk>/rules/new/", defaults.RuleNew.as_view(), name="defaults-rule-new"),
     path(
         "defaults/<int:pk>/rules/<int:policy>/",
@@ -148,6 +178,7 @@ router.register("project-requests", ProjectRequestEndpoint, basename="project-re
 router.register("project-transfers", AcceptableTransferEndpoint, basename="project-transfer")
 router.register("roles", RoleEndpoint, basename="role")
 router.register("people", PersonEndpoint, basename="person")
+router.register("memberships", MembershipEndpoint, basename="membership")
 router.register("organisations", OrganisationEndpoint, basename="organisation")
 router.register("views", SavedViewEndpoint, basename="view")
 router.register("audit", AuditEndpoint, basename="audit")
@@ -156,6 +187,12 @@ router.register("events", EventEndpoint, basename="event")
 router.register("notices", NoticeEndpoint, basename="notice")
 router.register("applications", TermEndpoint, basename="term")
 router.register("defaults", DefaultsEndpoint, basename="defaults")
+router.register("services", OfferingEndpoint, basename="offering")
+router.register("rules", RuleEndpoint, basename="rule")
+router.register("decisions", DecisionEndpoint, basename="decision")
+router.register("freezes", FreezeEndpoint, basename="freeze")
+router.register("change-windows", WindowEndpoint, basename="change-window")
+router.register("health", HealthEndpoint, basename="health")
 
 # The framework takes its views out of the middleware's demand to sign in: the API itself answers a
 # stranger with 401 as a problem document. The page about it is for browsers.

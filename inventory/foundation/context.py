@@ -54,6 +54,7 @@ NAVIGATION: tuple[tuple[Any, tuple[Entry, ...]], ...] = (
             Entry(_("Pools"), "inventory:pools", "server"),
             Entry(_("Hosts"), "inventory:hosts", "layers", Action.POOL_VIEW),
             Entry(_("Quotas"), "inventory:quotas", "chart", Action.PROJECT_VIEW),
+            Entry(_("Freezes"), "orchestra:freezes", "calendar"),
             Entry(_("Connections"), "orchestra:connections", "plug", Action.POOL_EDIT),
             Entry(_("Health"), "orchestra:health", "pulse", Action.POOL_VIEW),
         ),

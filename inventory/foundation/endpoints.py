@@ -3,7 +3,7 @@
 from typing import Any, ClassVar
 
 from django.db.models import QuerySet
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
 from rest_framework import mixins, serializers, viewsets
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -13,7 +13,7 @@ from inventory.foundation.api import StrictSerializer, within_token, write_once
 from inventory.foundation.clock import database_now
 from inventory.foundation.errors import NotVisible
 from inventory.foundation.filters import AuditFilters, EventFilters, SavedViewFilters
-from inventory.foundation.models import AuditEvent, Event, Organisation, SavedView
+from inventory.foundation.models import AuditEvent, AuditSeal, Event, Organisation, SavedView
 from inventory.foundation.permissions import Action, projects_where
 from inventory.foundation.services import saved_views as services
 
@@ -155,8 +155,18 @@ class SavedViewEndpoint(
         return wish
 
 
+class SealSerializer(serializers.ModelSerializer[AuditSeal]):
+    """The number and hash that an entry was given after it was committed."""
+
+    class Meta:
+        model = AuditSeal
+        fields: ClassVar = ["number", "sha256"]
+
+
 class AuditSerializer(serializers.ModelSerializer[AuditEvent]):
-    """One entry of the audit trail."""
+    """One entry of the audit trail; `seal` is null until it has been sealed."""
+
+    seal = serializers.SerializerMethodField()
 
     class Meta:
         model = AuditEvent
@@ -174,7 +184,14 @@ class AuditSerializer(serializers.ModelSerializer[AuditEvent]):
             "changes",
             "reason",
             "request_id",
+            "seal",
         ]
+
+    @extend_schema_field(SealSerializer(allow_null=True))
+    def get_seal(self, entry: AuditEvent) -> Any:
+        """Return the entry's seal, which was read with it."""
+        seal = getattr(entry, "seal", None)
+        return None if seal is None else SealSerializer(seal).data
 
 
 class AuditEndpoint(viewsets.ReadOnlyModelViewSet[AuditEvent]):

@@ -6,11 +6,11 @@ from django.db.models import QuerySet
 from rest_framework import serializers, viewsets
 
 from inventory.foundation import selectors
-from inventory.foundation.api import is_narrow
+from inventory.foundation.api import ReadEndpoint, is_narrow
 from inventory.foundation.filters import PersonFilters
-from inventory.foundation.models import Organisation, User
+from inventory.foundation.models import Membership, Organisation, User
 from inventory.foundation.permissions import Action, require_anywhere
-from inventory.foundation.project_lists import OrganisationFilters
+from inventory.foundation.project_lists import MembershipFilters, OrganisationFilters
 
 
 class OrganisationSerializer(serializers.ModelSerializer[Organisation]):
@@ -59,3 +59,36 @@ class PersonEndpoint(viewsets.ReadOnlyModelViewSet[User]):
         user: Any = self.request.user
         require_anywhere(user, Action.PEOPLE_VIEW)
         return selectors.visible_people(user).order_by("pk")
+
+
+class MembershipSerializer(serializers.ModelSerializer[Membership]):
+    """Who belongs to which organisation, since when."""
+
+    username = serializers.CharField(source="user.username")
+    organisation = serializers.CharField(source="organisation.slug")
+
+    class Meta:
+        model = Membership
+        fields: ClassVar = [
+            "id",
+            "user_id",
+            "username",
+            "organisation_id",
+            "organisation",
+            "since",
+        ]
+
+
+class MembershipEndpoint(ReadEndpoint[Membership]):
+    """Who belongs to the organisations in which the caller may see people."""
+
+    queryset = Membership.objects.none()
+    serializer_class = MembershipSerializer
+    filterset_class = MembershipFilters
+
+    def rows(self) -> QuerySet[Membership]:
+        """Return the visible memberships, newest first; Forbidden for who may see no people."""
+        if is_narrow(self.request):
+            return self.queryset
+        require_anywhere(self.caller, Action.PEOPLE_VIEW)
+        return selectors.visible_memberships(self.caller).order_by("-pk")

@@ -4,11 +4,19 @@ from typing import Any, ClassVar
 
 import django_filters
 from django.db.models import QuerySet
+from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from inventory.foundation.choices import Role, TransferKind, WishState
 from inventory.foundation.filters import PortalFilterSet
-from inventory.foundation.models import Organisation, ProjectRequest, ProjectTransfer, RoleGrant
+from inventory.foundation.models import (
+    Membership,
+    Organisation,
+    ProjectRequest,
+    ProjectTransfer,
+    RoleGrant,
+)
+from inventory.foundation.selectors import organisations_with_people
 from inventory.foundation.tables import BadgeColumn, LinkColumn, PortalTable, TextColumn, WhenColumn
 from inventory.foundation.templatetags.portal import badge
 
@@ -20,6 +28,30 @@ class OrganisationFilters(PortalFilterSet):
 
     class Meta:
         model = Organisation
+        fields: ClassVar[list[str]] = []
+
+
+def organisations_seen(request: HttpRequest | None) -> QuerySet[Organisation]:
+    """Return the organisations that a filter may name: those whose people the viewer sees."""
+    if request is None or not request.user.is_authenticated:
+        return Organisation.objects.none()
+    seen = organisations_with_people(request.user)
+    return Organisation.objects.filter(pk__in=seen).order_by("name")
+
+
+class MembershipFilters(PortalFilterSet):
+    """Filters of who belongs where."""
+
+    search = ("user__username", "user__display_name", "organisation__name")
+    organisation = django_filters.ModelChoiceFilter(
+        queryset=organisations_seen, label=_("Organisation")
+    )
+    user = django_filters.NumberFilter(
+        "user_id", label=_("Number of the person"), min_value=1, max_value=2**63 - 1
+    )
+
+    class Meta:
+        model = Membership
         fields: ClassVar[list[str]] = []
 
 

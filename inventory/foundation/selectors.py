@@ -255,14 +255,28 @@ def grants_to(*, user: User, at: datetime) -> QuerySet[RoleGrant]:
     )
 
 
+def organisations_with_people(user: User) -> set[int]:
+    """Return the ids of the organisations in which the person may see people."""
+    projects = projects_where(user, Action.PEOPLE_VIEW)
+    return organisations_where(user, Action.PEOPLE_VIEW) | set(
+        projects.values_list("organisation_id", flat=True)
+    )
+
+
+def visible_memberships(user: User) -> QuerySet[Membership]:
+    """Return who belongs to the organisations in which the person may see people."""
+    return Membership.objects.filter(
+        organisation_id__in=organisations_with_people(user)
+    ).select_related("user", "organisation")
+
+
 def visible_people(user: User) -> QuerySet[User]:
     """Return the people of all organisations in which the person may see people.
 
-    `role_words` names their live roles, in words' order, comma-separated.
+    `role_words` names their live roles and `belongs_to` those of these organisations that they
+    belong to, in words' order, comma-separated.
     """
-    organisations = organisations_where(user, Action.PEOPLE_VIEW) | set(
-        projects_where(user, Action.PEOPLE_VIEW).values_list("organisation_id", flat=True)
-    )
+    organisations = organisations_with_people(user)
     roles = (
         RoleGrant.objects.filter(user=OuterRef("pk"))
         .filter(Q(expires_at=None) | Q(expires_at__gt=Now()))
@@ -270,13 +284,21 @@ def visible_people(user: User) -> QuerySet[User]:
         .annotate(words=StringAgg("role", Value(", "), distinct=True))
         .values("words")
     )
+    theirs = (
+        Membership.objects.filter(user=OuterRef("pk"), organisation_id__in=organisations)
+        .values("user")
+        .annotate(words=StringAgg("organisation__name", Value(", "), distinct=True))
+        .values("words")
+    )
     members = Membership.objects.filter(organisation_id__in=organisations).values("user_id")
-    return User.objects.filter(pk__in=members).annotate(role_words=Subquery(roles))
+    return User.objects.filter(pk__in=members).annotate(
+        role_words=Subquery(roles), belongs_to=Subquery(theirs)
+    )
 
 
 def visible_audit(user: User) -> QuerySet[AuditEvent]:
     """Return the audit entries of the projects and organisations that the person may audit."""
-    entries = AuditEvent.objects.select_related("project")
+    entries = AuditEvent.objects.select_related("project", "seal")
     if user.is_superuser:
         return entries
     return entries.filter(

@@ -264,6 +264,7 @@ class PersonTable(PortalTable):
     display_name = TextColumn(verbose_name=_("Name"))
     email = TextColumn(verbose_name=_("E-mail"), hide_narrow=True)
     roles = TextColumn(verbose_name=_("Roles"), accessor="role_words", order_by="role_words")
+    belongs_to = TextColumn(verbose_name=_("Belongs to"), hide_narrow=True)
     last_login = WhenColumn(verbose_name=_("Last seen"), style="ago")
 
     class Meta(PortalTable.Meta):
@@ -290,6 +291,8 @@ class AuditTable(PortalTable):
     project = TextColumn(verbose_name=_("Project"), order_by="project__name", hide_narrow=True)
     via = TextColumn(verbose_name=_("Through"), hide_narrow=True)
     reason = TextColumn(verbose_name=_("Reason"), hide_narrow=True)
+    seal = TextColumn(accessor="seal__number", verbose_name=_("Sealed as"), visible=False)
+    sha256 = TextColumn(accessor="seal__sha256", verbose_name=_("SHA-256"), visible=False)
 
     class Meta(PortalTable.Meta):
         order_by = ("-at",)

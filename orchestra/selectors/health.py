@@ -12,8 +12,9 @@ from inventory.foundation.models import Event, User
 from inventory.foundation.permissions import Action
 from inventory.models import Inventory, Pool
 from inventory.selectors import pools_where
-from orchestra.choices import OfferingStatus, StepState
+from orchestra.choices import AttemptOutcome, OfferingStatus, StepState
 from orchestra.models import (
+    Attempt,
     Connection,
     OfferingVersion,
     Order,
@@ -22,7 +23,7 @@ from orchestra.models import (
     Step,
     WorkerBeat,
 )
-from orchestra.selectors.runs import Violation, invariants
+from orchestra.selectors.runs import Violation, invariants, visible_runs
 
 QUIET = timedelta(seconds=60)  # a beat comes every few seconds: a minute without one is a failure
 
@@ -115,6 +116,22 @@ def connections_seen(user: User) -> QuerySet[Connection]:
             )
         )
         .order_by("label", "pk")
+    )
+
+
+def failed_calls(*, connection: Connection, user: User) -> QuerySet[Attempt]:
+    """Return the tries at the connection that did not succeed, of runs that the person sees.
+
+    The newest first.
+    """
+    good = [AttemptOutcome.DONE, AttemptOutcome.ADOPTED, AttemptOutcome.SKIPPED]
+    return (
+        Attempt.objects.filter(
+            step__connection=connection, step__run__in=visible_runs(user).values("pk")
+        )
+        .exclude(outcome__in=good)
+        .select_related("step__run__deployment")
+        .order_by("-pk")
     )
 
 

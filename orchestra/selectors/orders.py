@@ -2,14 +2,15 @@
 
 from datetime import datetime
 
-from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models import OuterRef, QuerySet, Subquery, Value
+from django.db.models.functions import Coalesce, NullIf
 
 from inventory.foundation.errors import NotVisible
 from inventory.foundation.models import Project, User
 from inventory.foundation.permissions import Action, projects_where
 from inventory.foundation.selectors import people_with
 from orchestra.choices import OrderKind, OrderState
-from orchestra.models import Deployment, Order, Plan
+from orchestra.models import Approval, Deployment, Order, Plan
 
 ON_ITS_WAY = (OrderState.AWAITING_APPROVAL, OrderState.APPROVED, OrderState.FULFILLING)
 
@@ -60,6 +61,25 @@ def inbox(user: User) -> QuerySet[Order]:
             plan_currency=Subquery(latest.values("currency")[:1]),
         )
         .order_by("created_at", "pk")
+    )
+
+
+def visible_decisions(user: User) -> QuerySet[Approval]:
+    """Return the decisions on requests of all projects that the person may see.
+
+    `decider` names who decided, or the rule.
+    """
+    seen = projects_where(user, Action.PROJECT_VIEW)
+    return (
+        Approval.objects.filter(plan__order__project__in=seen)
+        .annotate(
+            decider=Coalesce(
+                NullIf("approver__display_name", Value("")),
+                "approver__username",
+                "policy_version__policy__name",
+            )
+        )
+        .select_related("plan__order__project", "approver", "policy_version__policy")
     )
 
 

@@ -2,11 +2,15 @@
 
 from datetime import datetime
 
-from django.db.models import Q
+from django.db.models import F, Q, QuerySet
+from django.db.models.functions import Coalesce
 
-from inventory.foundation.models import Project
+from inventory.foundation.defaults import visible_places
+from inventory.foundation.models import Project, User
+from inventory.foundation.permissions import Action, projects_where
 from inventory.foundation.selectors import ancestry
 from orchestra.models import PolicyVersion
+from orchestra.selectors.calendar import STANDING
 
 
 def rules_in_force(*, project: Project, at: datetime) -> list[PolicyVersion]:
@@ -68,4 +72,29 @@ def versions_of_place(*, organisation_id: int | None, at_most: int = 50) -> list
         )
         .select_related("policy", "created_by")
         .order_by("-created_at", "-pk")[:at_most]
+    )
+
+
+def visible_rules(user: User) -> QuerySet[PolicyVersion]:
+    """Return what rules said when: of the places whose defaults the person sees, of those above
+    them and of everywhere, and of projects in which they see the defaults.
+
+    `place` names where it holds (None: everywhere), `start_at` and `end_at` are its ends,
+    `standing` is an EntryStanding by database time.
+    """
+    rows = PolicyVersion.objects.annotate(
+        place=Coalesce("policy__project__name", "policy__organisation__name"),
+        start_at=F("during__startswith"),
+        end_at=F("during__endswith"),
+        standing=STANDING,
+    ).select_related("policy__organisation", "policy__project", "created_by")
+    if user.is_superuser:
+        return rows
+    places = ancestry(*visible_places(user).values_list("pk", flat=True))
+    if not places:
+        return rows.none()
+    return rows.filter(
+        Q(policy__project__in=projects_where(user, Action.DEFAULTS_VIEW))
+        | Q(policy__organisation_id__in=places, policy__project=None)
+        | Q(policy__organisation=None, policy__project=None)
     )

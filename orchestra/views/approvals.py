@@ -14,13 +14,19 @@ from inventory.foundation.errors import DomainError, NotVisible
 from inventory.foundation.pages import ListPage, PortalPage
 from inventory.foundation.permissions import Action, may, refusal
 from orchestra.choices import OrderState
-from orchestra.filters import InboxFilters
+from orchestra.filters import DecisionFilters, InboxFilters
 from orchestra.forms import DecisionForm
-from orchestra.models import Order
-from orchestra.selectors.orders import deciders, inbox, order_detail, waiting_on_others
+from orchestra.models import Approval, Order
+from orchestra.selectors.orders import (
+    deciders,
+    inbox,
+    order_detail,
+    visible_decisions,
+    waiting_on_others,
+)
 from orchestra.services.approvals import decide
 from orchestra.services.consequences import consequences
-from orchestra.tables import InboxTable
+from orchestra.tables import DecisionTable, InboxTable
 from orchestra.views.orders import order_context
 
 OTHERS_SHOWN = 20
@@ -46,6 +52,23 @@ class Approvals(ListPage):
     def context(self) -> dict[str, Any]:
         """Return the viewer's own requests that wait for somebody else."""
         return {"others": waiting_on_others(self.viewer)[:OTHERS_SHOWN]}
+
+
+class Decisions(ListPage):
+    """Who or which rule decided what in the viewer's projects."""
+
+    title = gettext_lazy("Decisions")
+    subtitle = gettext_lazy("Who, or which rule, said yes or no to what, and why.")
+    filterset_class = DecisionFilters
+    api = "api:decision-list"
+    table_class = DecisionTable
+    empty_title = gettext_lazy("Nothing was decided yet")
+    empty_text = gettext_lazy("Each decision on a request of your projects appears here.")
+    empty_icon = "check"
+
+    def rows(self) -> QuerySet[Approval]:
+        """Return the visible decisions."""
+        return visible_decisions(self.viewer)
 
 
 class ApprovalPage(PortalPage):

@@ -2,15 +2,17 @@
 
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.utils.translation import gettext_lazy as _
 
 from inventory.foundation.clock import database_now
+from inventory.foundation.files import csv_file, origin_of
 from inventory.foundation.pages import PortalPage
 from inventory.foundation.permissions import Action, projects_where
 from orchestra.filters import CatalogueFilters
 from orchestra.selectors.catalogue import catalogue
 from orchestra.services.catalogue import COUNT_UP_TO, cards
+from orchestra.tables import ServiceTable
 
 SHOWN = 60
 
@@ -24,10 +26,15 @@ class Catalogue(PortalPage):
     action = Action.PROJECT_VIEW
     http_method_names = ["get", "head", "options"]
 
-    def get(self, request: HttpRequest) -> HttpResponse:
-        """Draw the cards."""
+    def get(self, request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
+        """Draw the cards, or answer with all found services as a file."""
         found = catalogue(self.viewer)
         filters = CatalogueFilters(request.GET, queryset=found, request=request)
+        if request.GET.get("format") == "csv":
+            rows = list(filters.qs) if filters.is_valid() else []
+            return csv_file(
+                ServiceTable(rows), name="services", count=len(rows), origin=origin_of(request)
+            )
         versions = list(filters.qs[:SHOWN]) if filters.is_valid() else []
         places = projects_where(self.viewer, Action.ORDER_PLACE).select_related("organisation")
         seen = projects_where(self.viewer, Action.PROJECT_VIEW).select_related("organisation")

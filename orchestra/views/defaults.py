@@ -1,10 +1,11 @@
 """Defaults: what holds where nobody chooses otherwise, each part by its own house's service."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, ClassVar
 
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -26,10 +27,11 @@ from inventory.foundation.defaults import (
 )
 from inventory.foundation.errors import NotVisible
 from inventory.foundation.models import Organisation
-from inventory.foundation.pages import FormPage, PortalPage, find
+from inventory.foundation.pages import FormPage, ListPage, PortalPage, find
 from inventory.foundation.permissions import Action, refusal
 from inventory.models import CapacityDefaults
 from inventory.services import set_capacity_defaults
+from orchestra.filters import RuleFilters
 from orchestra.forms import (
     AccountDefaultsForm,
     CapacityDefaultsForm,
@@ -38,10 +40,11 @@ from orchestra.forms import (
     RuleForm,
 )
 from orchestra.models import LeaseDefaults, Policy, PolicyVersion
-from orchestra.policies import FIRST_RULE
-from orchestra.selectors.policies import rules_of_place, versions_of_place
+from orchestra.policies import FIRST_RULE, rule_words
+from orchestra.selectors.policies import rules_of_place, versions_of_place, visible_rules
 from orchestra.services.defaults import set_lease_defaults
 from orchestra.services.policies import change_rule, create_policy
+from orchestra.tables import RuleTable
 
 EVERYWHERE = 0  # in addresses, instead of an organisation's number
 
@@ -104,16 +107,6 @@ def shown(name: str, value: Any) -> str:
     if isinstance(value, Decimal):
         return f"{value.normalize():f}"
     return str(dict(AccountMode.choices).get(value, value))
-
-
-def rule_words(rule: Mapping[str, Any]) -> str:
-    """Write what a rule approves in one line."""
-    words = _("up to %(cost)s %(currency)s a month, up to %(days)s days") % {
-        "cost": rule["max_monthly_cost"],
-        "currency": rule.get("currency", "EUR"),
-        "days": rule["max_days"],
-    }
-    return words + (_(", within the budget") if rule["within_budget"] else "")
 
 
 def origin(value: Value) -> str:
@@ -365,3 +358,22 @@ class RuleChange(RuleNew):
         rows = Policy.objects.filter(organisation=self.organisation, project=None)
         self.policy = find(rows, pk=self.kwargs["policy"])
         self.newest = self.policy.versions.order_by("-number").first()
+
+
+class Rules(ListPage):
+    """What rules said when, of all places whose defaults the viewer sees."""
+
+    title = gettext_lazy("Rules")
+    subtitle = gettext_lazy("What may be approved without a person, where and when.")
+    action = Action.DEFAULTS_VIEW
+    filterset_class = RuleFilters
+    api = "api:rule-list"
+    table_class = RuleTable
+    sees = Action.DEFAULTS_VIEW
+    empty_title = gettext_lazy("No rules yet")
+    empty_text = gettext_lazy("Without a rule a person decides on every request.")
+    empty_icon = "check"
+
+    def rows(self) -> QuerySet[PolicyVersion]:
+        """Return the visible versions."""
+        return visible_rules(self.viewer)

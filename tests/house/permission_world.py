@@ -37,6 +37,11 @@ from orchestra.services.notices import notify
 from orchestra.services.tokens import create_token
 from tests.billing.world import berlin, make_host, make_machine
 from tests.cast import NOW, grant, make_user
+from tests.house.calendar_doors import (
+    calendar_addresses,
+    calendar_contents,
+    make_calendar_doors,
+)
 from tests.house.money_doors import make_money_doors, money_addresses, money_contents
 from tests.house.pool_doors import make_pool_doors, pool_addresses
 from tests.house.project_doors import make_wishes, project_addresses, project_contents
@@ -130,6 +135,7 @@ def make_permission_world(
     assert charge is not None
     make_money_doors(project=project)
     make_pool_doors(project=project, pool=catalogue.pool)
+    make_calendar_doors(pool=catalogue.pool, member=member, at=at)
     Budget.objects.create(
         account=catalogue.money.account,
         project=project,
@@ -294,6 +300,7 @@ def addresses(world: PermissionWorld) -> dict[str, dict[str, Any]]:
         | money_addresses(project=world.project)
         | project_addresses(project=world.project, role=world.role)
         | pool_addresses(project=world.project, pool=world.catalogue.pool)
+        | calendar_addresses(pool=world.catalogue.pool, member=world.member)
     )
 
 
@@ -366,4 +373,5 @@ def contents(world: PermissionWorld) -> dict[str, dict[str, Any]]:
         }
         | money_contents(project=project, key=key)
         | project_contents(project=project, newcomer=world.newcomer)
+        | calendar_contents(pool=catalogue.pool, key=key)
     )

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from inventory.foundation.models import Project
+from inventory.foundation.models import Membership, Project
 from inventory.models import Aggregate, Allocation, Pool, Quota, ResourceClass, Trait
 
 
@@ -30,5 +30,6 @@ def pool_addresses(*, project: Project, pool: Pool) -> dict[str, dict[str, Any]]
         "api:pool-detail": {"pk": pool.pk},
         "api:held-detail": {"pk": held[0].pk},
         "api:quota-detail": {"pk": Quota.objects.get(project=project).pk},
+        "api:membership-detail": {"pk": Membership.objects.get(user__username="mia").pk},
         "api:resource-class-detail": {"pk": ResourceClass.objects.get(name="VCPU").pk},
     }

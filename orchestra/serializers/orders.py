@@ -2,20 +2,31 @@
 
 from typing import Any, ClassVar
 
+from django.db.models import Prefetch
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from billing.choices import AccountMode
 from inventory.foundation.api import StrictSerializer
 from orchestra.choices import Decision, DesiredState
-from orchestra.models import Approval, Deployment, Notification, Order, Plan, Run, Step
+from orchestra.models import (
+    Approval,
+    Attempt,
+    Deployment,
+    DeploymentResource,
+    OfferingVersion,
+    Order,
+    Plan,
+    PolicyVersion,
+    Run,
+    Step,
+)
 
 
 class ApprovalSerializer(serializers.ModelSerializer[Approval]):
     """One decision, by a person or by a rule."""
 
-    approver = serializers.SlugRelatedField(slug_field="username", read_only=True)
-    policy = serializers.StringRelatedField(source="policy_version")
+    approver: Any = serializers.SlugRelatedField(slug_field="username", read_only=True)
+    policy: Any = serializers.StringRelatedField(source="policy_version")
 
     class Meta:
         model = Approval
@@ -49,10 +60,10 @@ class OrderSerializer(serializers.ModelSerializer[Order]):
 
     number = serializers.CharField(source="__str__")
     project = serializers.IntegerField(source="project_id")
-    requester = serializers.SlugRelatedField(slug_field="username", read_only=True)
+    requester: Any = serializers.SlugRelatedField(slug_field="username", read_only=True)
     offering = serializers.CharField(source="offering_version.offering.slug")
     offering_version = serializers.IntegerField(source="offering_version.number")
-    pool = serializers.SlugRelatedField(slug_field="slug", read_only=True)
+    pool: Any = serializers.SlugRelatedField(slug_field="slug", read_only=True)
 
     class Meta:
         model = Order
@@ -88,7 +99,7 @@ class OrderDetailSerializer(OrderSerializer):
     """A request with its newest plan and its runs."""
 
     plan = serializers.SerializerMethodField()
-    runs = serializers.PrimaryKeyRelatedField(many=True, read_only=True)
+    runs: Any = serializers.PrimaryKeyRelatedField(many=True, read_only=True)
 
     class Meta(OrderSerializer.Meta):
         fields: ClassVar = [*OrderSerializer.Meta.fields, "plan", "runs"]
@@ -135,8 +146,8 @@ class DeploymentSerializer(serializers.ModelSerializer[Deployment]):
     offering = serializers.CharField(source="offering_version.offering.slug")
     offering_version = serializers.IntegerField(source="offering_version.number")
     project = serializers.IntegerField(source="project_id")
-    pool = serializers.SlugRelatedField(slug_field="slug", read_only=True)
-    owner = serializers.SlugRelatedField(slug_field="username", read_only=True)
+    pool: Any = serializers.SlugRelatedField(slug_field="slug", read_only=True)
+    owner: Any = serializers.SlugRelatedField(slug_field="username", read_only=True)
 
     class Meta:
         model = Deployment
@@ -158,6 +169,29 @@ class DeploymentSerializer(serializers.ModelSerializer[Deployment]):
             "created_at",
             "retired_at",
         ]
+
+
+class DeploymentResourceSerializer(serializers.ModelSerializer[DeploymentResource]):
+    """Which resource is which copy of which component."""
+
+    class Meta:
+        model = DeploymentResource
+        fields: ClassVar = ["component", "index", "resource_id"]
+
+
+class DeploymentDetailSerializer(DeploymentSerializer):
+    """An application with its resources, in the order of its copies."""
+
+    resources = serializers.SerializerMethodField()
+
+    class Meta(DeploymentSerializer.Meta):
+        fields: ClassVar = [*DeploymentSerializer.Meta.fields, "resources"]
+
+    @extend_schema_field(DeploymentResourceSerializer(many=True))
+    def get_resources(self, found: Deployment) -> Any:
+        """Return the links down, in one query."""
+        links = found.links.order_by("component", "index", "pk")
+        return DeploymentResourceSerializer(links, many=True).data
 
 
 class ResizeInput(StrictSerializer):
@@ -207,8 +241,18 @@ class SteerInput(StrictSerializer):
     desired_state = serializers.ChoiceField(choices=DesiredState.choices)
 
 
+class AttemptSerializer(serializers.ModelSerializer[Attempt]):
+    """One try of a step that has ended."""
+
+    class Meta:
+        model = Attempt
+        fields: ClassVar = ["worker", "started_at", "ended_at", "outcome", "error"]
+
+
 class StepSerializer(serializers.ModelSerializer[Step]):
-    """One step of a run, or the undoing of one."""
+    """One step of a run, or the undoing of one, with its tries in order."""
+
+    attempts = AttemptSerializer(many=True)
 
     class Meta:
         model = Step
@@ -227,6 +271,7 @@ class StepSerializer(serializers.ModelSerializer[Step]):
             "error",
             "started_at",
             "finished_at",
+            "attempts",
         ]
 
 
@@ -277,104 +322,92 @@ class RunDetailSerializer(RunSerializer):
 
     @extend_schema_field(StepSerializer(many=True))
     def get_steps(self, run: Run) -> Any:
-        """Return forward steps, then undoing ones."""
-        steps = run.steps.order_by("phase", "ordinal")
+        """Return forward steps, then undoing ones, each with its tries; two queries."""
+        tries = Prefetch("attempts", queryset=Attempt.objects.order_by("pk"))
+        steps = run.steps.order_by("phase", "ordinal").prefetch_related(tries)
         return StepSerializer(steps, many=True).data
 
 
-class NoticeSerializer(serializers.ModelSerializer[Notification]):
-    """What the person was told."""
+class DecisionSerializer(ApprovalSerializer):
+    """A decision with the request that it was about."""
 
-    class Meta:
-        model = Notification
+    order = serializers.IntegerField(source="plan.order_id")
+    name = serializers.CharField(source="plan.order.name")
+    project = serializers.IntegerField(source="plan.order.project_id")
+    monthly_cost = serializers.DecimalField(
+        source="plan.monthly_cost", max_digits=28, decimal_places=10
+    )
+    currency = serializers.CharField(source="plan.currency")
+
+    class Meta(ApprovalSerializer.Meta):
         fields: ClassVar = [
             "id",
-            "kind",
-            "text",
-            "link",
-            "project_id",
-            "created_at",
-            "read_at",
-            "mail_state",
+            "order",
+            "name",
+            "project",
+            "plan_sha256",
+            "monthly_cost",
+            "currency",
+            *ApprovalSerializer.Meta.fields,
         ]
 
 
-class ReadAllSerializer(serializers.Serializer[Any]):
-    """How many notices were marked as read."""
+class OfferingSerializer(serializers.ModelSerializer[OfferingVersion]):
+    """A service with the version that may be ordered now, and from which pools."""
 
-    read = serializers.IntegerField()
-
-
-class ConfirmedSerializer(serializers.ModelSerializer[Deployment]):
-    """An application that was confirmed, and up to when."""
+    slug = serializers.CharField(source="offering.slug")
+    name = serializers.CharField(source="offering.name")
+    category = serializers.CharField(source="offering.category")
+    summary = serializers.CharField(source="offering.summary")
+    version = serializers.IntegerField(source="number")
+    pools: Any = serializers.SlugRelatedField(
+        source="orderable", slug_field="slug", many=True, read_only=True
+    )
 
     class Meta:
-        model = Deployment
-        fields: ClassVar = ["id", "name", "confirm_by", "confirmed_at"]
+        model = OfferingVersion
+        fields: ClassVar = [
+            "slug",
+            "name",
+            "category",
+            "summary",
+            "version",
+            "resource_kind",
+            "resources",
+            "required_traits",
+            "parameters",
+            "max_instances",
+            "minutes_to_deliver",
+            "pools",
+            "published_at",
+        ]
 
 
-class DefaultSerializer(serializers.Serializer[Any]):
-    """One value that holds where nobody chooses: `own` is what the place itself says, or null."""
+class RuleSerializer(serializers.ModelSerializer[PolicyVersion]):
+    """What a rule said, where and when."""
 
-    value = serializers.JSONField()
-    own = serializers.JSONField(allow_null=True)
-    source = serializers.CharField()  # type: ignore[assignment]
+    slug = serializers.CharField(source="policy.slug")
+    name = serializers.CharField(source="policy.name")
+    organisation = serializers.IntegerField(source="policy.organisation_id", allow_null=True)
+    project = serializers.IntegerField(source="policy.project_id", allow_null=True)
+    start_at = serializers.DateTimeField(allow_null=True)
+    end_at = serializers.DateTimeField(allow_null=True)
+    standing = serializers.CharField()
+    created_by: Any = serializers.SlugRelatedField(slug_field="username", read_only=True)
 
-
-class DefaultsPartSerializer(serializers.Serializer[Any]):
-    """One part of a place's defaults; `version` is what a change sends back."""
-
-    version = serializers.IntegerField()
-    values = serializers.DictField(child=DefaultSerializer())
-
-
-class DefaultsSerializer(serializers.Serializer[Any]):
-    """All defaults of an organisation (0: everywhere)."""
-
-    organisation = serializers.IntegerField()
-    name = serializers.CharField()
-    terms = DefaultsPartSerializer()
-    capacity = DefaultsPartSerializer()
-    accounts = DefaultsPartSerializer()
-
-
-class DefaultsInput(StrictSerializer):
-    """What every change of defaults says: the version that was read, and why."""
-
-    version = serializers.IntegerField(min_value=0)
-    reason = serializers.CharField(max_length=500, required=False, allow_blank=True, default="")
-
-
-class TermsInput(DefaultsInput):
-    """Terms of applications; null is as the organisation above, what is left out stays."""
-
-    lease_days = serializers.IntegerField(required=False, allow_null=True)
-    confirm_months = serializers.IntegerField(required=False, allow_null=True)
-    warning_days = serializers.ListField(
-        child=serializers.IntegerField(), required=False, allow_null=True, max_length=10
-    )
-    stop_first = serializers.BooleanField(required=False, allow_null=True, default=None)
-
-    def to_internal_value(self, data: Any) -> Any:
-        """Leave out what was left out: a boolean of a form would read as no."""
-        values = super().to_internal_value(data)
-        if isinstance(data, dict) and "stop_first" not in data:
-            values.pop("stop_first", None)
-        return values
-
-
-class CapacityInput(DefaultsInput):
-    """Over-commit ratios; null is as the organisation above, what is left out stays."""
-
-    cpu_ratio = serializers.DecimalField(
-        max_digits=10, decimal_places=4, required=False, allow_null=True
-    )
-    memory_ratio = serializers.DecimalField(
-        max_digits=10, decimal_places=4, required=False, allow_null=True
-    )
-
-
-class AccountsInput(DefaultsInput):
-    """What new accounts start as; null is as the organisation above."""
-
-    mode = serializers.ChoiceField(choices=AccountMode.choices, required=False, allow_null=True)
+    class Meta:
+        model = PolicyVersion
+        fields: ClassVar = [
+            "id",
+            "slug",
+            "name",
+            "organisation",
+            "project",
+            "number",
+            "rule",
+            "start_at",
+            "end_at",
+            "standing",
+            "created_by",
+            "created_at",
+        ]
