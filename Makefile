@@ -6,7 +6,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.12 --gen
 	--no-emit-index-url --no-emit-find-links --no-header
 PYTEST_WORKERS ?= 2
 
-.PHONY: help env up down doctor test drill bench check lock
+.PHONY: help env up down doctor test drill street bench check lock
 
 help: ## Print this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 16
@@ -37,6 +37,10 @@ test: env ## Run all tests
 drill: export ORCHESTRA_DRILL_FULL ?= 1
 drill: env ## Run the drills at full length: real processes are killed and restarted
 	@$(MANAGE) embedded run $(BIN)/pytest -m drill
+
+street: export ORCHESTRA_INSECURE_LOOPBACK ?= 1
+street: env ## Prove the whole street on the public trace; ORCHESTRA_VAR names a fresh folder
+	@$(MANAGE) embedded run $(BIN)/python tests/drills/whole_street.py
 
 bench: env ## Measure; NAME=plan measures one. Figures go to var/bench/<name>.json
 	@$(MANAGE) embedded run $(BIN)/pytest -p no:randomly -m bench $(if $(NAME),-k 'test_$(NAME)') \
