@@ -1,6 +1,7 @@
 """What may be spent, what was, and what is promised already."""
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -42,15 +43,21 @@ class BudgetState:
         return self.actual + self.committed
 
 
-def budget_state(*, project: Project, at: datetime) -> BudgetState | None:
+def budget_state(
+    *, project: Project, at: datetime, promised: Mapping[tuple[int, str], Decimal] | None = None
+) -> BudgetState | None:
     """Return the budget that binds the project at the instant, None when there is none.
 
-    A project's own budget and its account's may both hold: the one with less left binds.
+    A project's own budget and its account's may both hold: the one with less left binds. `promised`
+    is what the caller knows to be promised beside what runs and is booked, by project id and
+    currency; it counts as committed.
     """
     account = account_of(project=project, at=at)
     if account is None:
         return None
-    states = [_state(budget, account, at) for budget in _budgets_of(project, account, at)]
+    states = [
+        _state(budget, account, at, promised or {}) for budget in _budgets_of(project, account, at)
+    ]
     return min(states, key=lambda state: (state.free, state.budget.pk), default=None)
 
 
@@ -76,7 +83,12 @@ def _budgets_of(project: Project, account: BillingAccount, at: datetime) -> Quer
     ).order_by("pk")
 
 
-def _state(budget: Budget, account: BillingAccount, at: datetime) -> BudgetState:
+def _state(
+    budget: Budget,
+    account: BillingAccount,
+    at: datetime,
+    beside: Mapping[tuple[int, str], Decimal],
+) -> BudgetState:
     zone = account.entity.zone
     start, end = day_start(budget.during.lower, zone), day_start(budget.during.upper, zone)
     charges = Charge.objects.filter(account=account, charge_start__gte=start, charge_start__lt=end)
@@ -87,8 +99,11 @@ def _state(budget: Budget, account: BillingAccount, at: datetime) -> BudgetState
     table = price_table(account=account, start=start, end=end)
     used: Counter[Usage] = Counter()
     promised: Counter[Usage] = Counter()
+    more = [Decimal(0)]
     for low, high, project_ids in by_window(paid_stretches(account=account, start=start, end=end)):
         ids = [pk for pk in project_ids if budget.project_id in (None, pk)]
+        if low <= at < high:
+            more += [beside.get((pk, budget.currency), Decimal(0)) for pk in ids]
         if not ids or high <= rated_to:
             continue
         metered, facts = metered_usage(
@@ -104,6 +119,7 @@ def _state(budget: Budget, account: BillingAccount, at: datetime) -> BudgetState
     actual_costs, without = _cost(table, used, reached)
     committed, without_too = _cost(table, promised, reached)
     actual = pricing.total([charged, actual_costs])
+    committed = pricing.total([committed, *more])
     return BudgetState(
         budget=budget,
         amount=budget.amount,

@@ -7,7 +7,7 @@ from decimal import Decimal
 from django.db import IntegrityError, transaction
 
 from billing.choices import BudgetAction
-from billing.selectors import QuoteLine, budget_state, lock_budgets, quote
+from billing.selectors import QuoteLine, lock_budgets, quote
 from inventory.foundation.choices import ProjectStatus, Via
 from inventory.foundation.errors import Conflict, Forbidden, InvalidInput, StaleEdit
 from inventory.foundation.models import User
@@ -17,6 +17,7 @@ from orchestra import policies
 from orchestra.blueprints import amounts_of
 from orchestra.choices import Alteration, Decision, OrderKind, OrderState
 from orchestra.models import Approval, Order, Plan, PolicyVersion
+from orchestra.selectors.budgets import budget_state
 from orchestra.selectors.deployments import name_is_taken
 from orchestra.selectors.orders import deciders, latest_plan, lock_order
 from orchestra.services.change_plans import assess_change_of, since

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from billing.selectors import NoAccount, NoPrice, Quote, QuoteLine, budget_state, quote
+from billing.selectors import NoAccount, NoPrice, Quote, QuoteLine, quote
 from inventory.foundation.models import Project
 from inventory.foundation.selectors import ancestry
 from inventory.models import Pool
@@ -16,6 +16,7 @@ from inventory.placement import Need, headrooms
 from orchestra import policies
 from orchestra.blueprints import amounts_of
 from orchestra.models import OfferingVersion
+from orchestra.selectors.budgets import budget_state
 from orchestra.selectors.defaults import lease_rules
 from orchestra.selectors.policies import rules_in_force
 from orchestra.services.plans import need_of

@@ -17,7 +17,6 @@ from billing.selectors import (
     Quote,
     QuoteLine,
     account_of,
-    budget_state,
     quote,
 )
 from inventory.choices import ProviderState
@@ -38,6 +37,7 @@ from orchestra.blueprints import (
 )
 from orchestra.choices import Alteration
 from orchestra.models import Deployment, OfferingVersion, Order, Plan
+from orchestra.selectors.budgets import budget_state
 from orchestra.selectors.deployments import live_links
 from orchestra.services.plans import (
     DEFAULT_CURRENCY,

@@ -14,7 +14,6 @@ from billing.selectors import (
     Quote,
     QuoteLine,
     account_of,
-    budget_state,
     quote,
 )
 from inventory.foundation.models import Project, User
@@ -30,6 +29,7 @@ from orchestra.blueprints import (
     retire_steps,
 )
 from orchestra.models import Deployment, OfferingVersion, Order, Plan
+from orchestra.selectors.budgets import budget_state
 from orchestra.selectors.defaults import lease_rules
 from orchestra.selectors.deployments import live_links
 from orchestra.services.alternatives import alternatives

@@ -7,7 +7,6 @@ from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils.translation import gettext_lazy
 
-from billing.selectors import budget_state
 from billing.selectors.projects import account_history, month_to_date, monthly_spend
 from inventory.foundation import selectors, services
 from inventory.foundation.choices import ProjectStatus, TransferKind
@@ -20,6 +19,7 @@ from inventory.foundation.project_forms import AnswerForm, CloseForm
 from inventory.foundation.views.projects import ProjectFormPage
 from inventory.selectors import quota_use, visible_resources
 from orchestra.choices import DeploymentState, OrderState
+from orchestra.selectors.budgets import budget_state
 from orchestra.selectors.deployments import ENDED, visible_deployments
 from orchestra.selectors.history import project_history
 from orchestra.selectors.orders import visible_orders

@@ -11,7 +11,7 @@ from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from billing.selectors import BudgetState, budget_state
+from billing.selectors import BudgetState
 from billing.selectors.projects import ProjectSpend, month_to_date
 from inventory.foundation.clock import database_now
 from inventory.foundation.models import Event, Project, User
@@ -21,6 +21,7 @@ from orchestra.choices import DeploymentState, DueKind, NoticeKind, OrderState, 
 from orchestra.filters import SOON_DAYS
 from orchestra.lifecycle import TERMINAL_RUNS
 from orchestra.models import Deployment
+from orchestra.selectors.budgets import budget_state
 from orchestra.selectors.deployments import ENDED, visible_deployments
 from orchestra.selectors.health import SetUp, set_up
 from orchestra.selectors.history import latest_changes

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from billing.models import Charge
+from billing.choices import BudgetAction
+from billing.models import Budget, Charge
 from billing.selectors.explanations import explain_all
 from billing.services import rate_period
 from inventory.foundation.errors import Forbidden, InvalidInput, NotVisible, StaleEdit
@@ -25,8 +26,9 @@ from orchestra.choices import (
 from orchestra.engine import drain
 from orchestra.models import Deployment, Order, PolicyVersion, Run
 from orchestra.providers.simulated.world import World
+from orchestra.selectors.budgets import budget_state
 from orchestra.selectors.runs import invariants
-from orchestra.services.approvals import PlanExpired
+from orchestra.services.approvals import BudgetExceeded, PlanExpired
 from orchestra.services.deployments import Busy, NotLive
 from orchestra.services.orders import (
     cancel_order,
@@ -50,7 +52,7 @@ from tests.orchestra.changing import (
     send,
     used_disk,
 )
-from tests.orchestra.world import Catalogue, approve, make_offering
+from tests.orchestra.world import Catalogue, approve, make_offering, place
 
 pytestmark = pytest.mark.django_db
 
@@ -252,6 +254,36 @@ def test_a_shrink_needs_no_budget(catalogue: Catalogue, web: Deployment, member:
     assert plan.monthly_cost == Decimal("-6.4")
     assert plan.quote["gives_back"]
     assert plan.decisions[0]["outcome"] == "approve_by_rule"
+
+
+def test_two_changes_at_once_cannot_both_pass_a_budget_that_carries_one(
+    catalogue: Catalogue, web: Deployment, member: User
+) -> None:
+    """The first is approved and not delivered yet: what it will cost is committed already."""
+    other = send(place(catalogue, member, name="other"), member).deployment
+    assert other is not None
+    bigger, longer_too = resized(web, member), longer(other, member, END + 30 * DAY)
+    costs = [order.plans.get().term_cost or Decimal(0) for order in (bigger, longer_too)]
+    assert all(cost > 0 for cost in costs)
+    Budget.objects.update(action=BudgetAction.BLOCK)
+    before = budget_state(project=catalogue.project, at=NOW)
+    assert before is not None
+    Budget.objects.update(amount=before.spoken_for + sum(costs) - Decimal("0.01"))
+    plan = bigger.plans.get()
+    submit_order(order=bigger, actor=member, plan_sha256=plan.sha256, at=NOW, effective_at=NOW)
+    assert Run.objects.get(order=bigger).state == RunState.SCHEDULED
+
+    between = budget_state(project=catalogue.project, at=NOW)
+    assert between is not None
+    assert between.committed == before.committed + costs[0]
+    with pytest.raises(BudgetExceeded):
+        send(longer_too, member)
+    assert not Run.objects.filter(order=longer_too).exists()
+
+    carried_out(bigger)
+    after = budget_state(project=catalogue.project, at=NOW)
+    assert after is not None
+    assert abs(after.committed - between.committed) < Decimal("0.0001")  # now it runs: once
 
 
 def test_the_budget_is_asked_for_the_difference(
