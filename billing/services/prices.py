@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from django.db import transaction
 from django.db.backends.postgresql.psycopg_any import NumericRange
+from django.db.models import Q
 
 from billing import pricing
 from billing.choices import (
@@ -15,12 +16,17 @@ from billing.choices import (
     PriceBase,
     PriceModel,
 )
-from billing.models import Meter, PriceBook, Sku, SkuPrice
+from billing.models import IssuingEntity, Meter, PriceBook, Sku, SkuPrice
 from billing.selectors.prices import lock_book
 from billing.services.accounts import require_issuer
 from inventory.foundation.errors import Conflict, Forbidden, InvalidInput
-from inventory.foundation.models import User
-from inventory.foundation.permissions import Action, require_anywhere
+from inventory.foundation.models import AuditEvent, User
+from inventory.foundation.permissions import (
+    Action,
+    organisations_where,
+    parents_of_organisations,
+    require_anywhere,
+)
 from inventory.foundation.trail import emit_event, record_audit
 from inventory.models import Trait
 
@@ -127,11 +133,15 @@ def publish_price_book(
 
 
 def save_meter(*, meter: Meter, at: datetime, actor: User) -> Meter:
-    """Create or change what is counted; what is priced already keeps source, scale and class."""
+    """Create or change what is counted; what is priced already keeps source, scale and class.
+
+    All share it, so only who manages the money of everybody that it is priced for may change it.
+    """
     require_anywhere(actor, Action.MONEY_MANAGE)
     with transaction.atomic():
         is_new = meter.pk is None
         if not is_new:
+            _require_all(actor, meter, "meter", Q(price_books__prices__sku__meter=meter.pk))
             before = Meter.objects.get(pk=meter.pk)
             _refuse_used(
                 before.skus.filter(prices__charges__isnull=False).exists(),
@@ -146,11 +156,15 @@ def save_meter(*, meter: Meter, at: datetime, actor: User) -> Meter:
 
 
 def save_sku(*, sku: Sku, at: datetime, actor: User) -> Sku:
-    """Create or change a price item; one that was charged keeps what its price means."""
+    """Create or change a price item; one that was charged keeps what its price means.
+
+    All share it, so only who manages the money of everybody that it is priced for may change it.
+    """
     require_anywhere(actor, Action.MONEY_MANAGE)
     with transaction.atomic():
         is_new = sku.pk is None
         if not is_new:
+            _require_all(actor, sku, "sku", Q(price_books__prices__sku=sku.pk))
             before = Sku.objects.get(pk=sku.pk)
             _refuse_used(
                 before.charges.exists(),
@@ -176,6 +190,7 @@ def set_sku_traits(*, sku: Sku, traits: Sequence[Trait], at: datetime, actor: Us
     """Let the item price only what was asked with all these properties. Raises BookInForce."""
     require_anywhere(actor, Action.MONEY_MANAGE)
     with transaction.atomic():
+        _require_all(actor, sku, "sku", Q(price_books__prices__sku=sku.pk))
         before = sorted(trait.name for trait in sku.traits.all())
         after = sorted(trait.name for trait in traits)
         if before == after:
@@ -318,6 +333,41 @@ def _refuse_second_default(book: PriceBook) -> None:
             "date on instead of replacing it."
         )
         raise BookInForce(message)
+
+
+def _require_all(actor: User, shared: Meter | Sku, noun: str, prices_it: Q) -> None:
+    """Refuse a change of what others price, or made and have not priced yet.
+
+    A meter and a price item belong to no organisation. Whoever's price lists name it must all be
+    the actor's to manage; before any does, it is its maker's, and that of finance everywhere.
+    """
+    entities = list(IssuingEntity.objects.filter(prices_it).distinct())
+    if not entities:
+        is_theirs = AuditEvent.objects.filter(
+            action=f"create.{noun}",
+            object_type=shared._meta.label_lower,
+            object_id=str(shared.pk),
+            actor=actor,
+        ).exists()
+        if is_theirs or organisations_where(actor, Action.MONEY_MANAGE) >= {
+            *parents_of_organisations()
+        }:
+            return
+    elif all(_issues(actor, entity) for entity in entities):
+        return
+    message = (
+        f"“{shared}” is used by others too, and you manage the money of only some of them. Make "
+        "one of your own, or ask an administrator to change this one."
+    )
+    raise Forbidden(message)
+
+
+def _issues(actor: User, entity: IssuingEntity) -> bool:
+    try:
+        require_issuer(actor=actor, entity=entity)
+    except Forbidden:
+        return False
+    return True
 
 
 def _refuse_used(

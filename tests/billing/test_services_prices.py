@@ -6,8 +6,8 @@ from decimal import Decimal
 import pytest
 from django.db import IntegrityError, transaction
 
-from billing.choices import BookStatus, PriceModel
-from billing.models import PriceBook, Sku, SkuPrice
+from billing.choices import BookStatus, MeterSource, PriceModel
+from billing.models import IssuingEntity, Meter, PriceBook, Sku, SkuPrice
 from billing.selectors import QuoteLine, quote
 from billing.services import (
     BookInForce,
@@ -17,15 +17,25 @@ from billing.services import (
     close_period,
     publish_price_book,
     remove_price,
+    save_meter,
     save_price,
     save_price_book,
     save_sku,
+    set_sku_traits,
 )
 from inventory.foundation.choices import Role
 from inventory.foundation.errors import Forbidden
 from inventory.foundation.models import AuditEvent, Organisation, Project, User
 from inventory.models import ResourceProvider
-from tests.billing.world import FIRST_PRICES, LINUX_M, Money, berlin, make_machine, make_price
+from tests.billing.world import (
+    FIRST_PRICES,
+    LINUX_M,
+    Money,
+    berlin,
+    make_account,
+    make_machine,
+    make_price,
+)
 from tests.cast import grant, make_user
 
 AT = berlin(2026, 1, 5)
@@ -262,3 +272,43 @@ def test_a_charged_item_keeps_its_meaning(
 def test_overlapping_prices_are_impossible(money: Money) -> None:
     with pytest.raises(IntegrityError, match="sku_price_no_overlap"):
         make_price(money.book, money.machine, "1", start=FIRST_PRICES + timedelta(days=1))
+
+
+def test_only_who_manages_the_money_of_all_it_is_priced_for_changes_what_all_share(
+    money: Money, finance: User, organisation: Organisation
+) -> None:
+    """Finance of another organisation may make meters and items, and change its own alone."""
+    elsewhere = Organisation.objects.create(name="Elsewhere", slug="elsewhere")
+    fay = make_user("fay", elsewhere)
+    grant(fay, Role.FINANCE, organisation=elsewhere)
+    meter = money.machine.meter
+    assert meter is not None
+    meter.label, money.machine.name = "Mine", "Mine"
+    for act in (
+        lambda: save_meter(meter=meter, at=AT, actor=fay),
+        lambda: save_sku(sku=money.machine, at=AT, actor=fay),
+        lambda: set_sku_traits(sku=money.machine, traits=[], at=AT, actor=fay),
+    ):
+        with pytest.raises(Forbidden, match="is used by others too"):
+            act()
+    assert Meter.objects.get(pk=meter.pk).label == "Machines"
+    assert Sku.objects.get(pk=money.machine.pk).name == "Linux M"
+
+    theirs = Meter(name="calls", label="Calls", source=MeterSource.READING, unit="call")
+    save_meter(meter=theirs, at=AT, actor=fay)
+    theirs.label = "Telephone calls"
+    save_meter(meter=theirs, at=AT, actor=fay)
+    with pytest.raises(Forbidden, match="is used by others too"):
+        save_meter(meter=theirs, at=AT, actor=finance)
+    save_meter(meter=meter, at=AT, actor=finance)
+    assert Meter.objects.get(pk=meter.pk).label == "Mine"
+
+    # Priced by both, it is neither's alone.
+    entity = IssuingEntity.objects.create(name="Elsewhere IT")
+    make_account(entity, elsewhere, "else")
+    book = PriceBook.objects.create(entity=entity, name="Theirs", currency="EUR", prepared_by=fay)
+    make_price(book, money.machine, "1")
+    for person in (fay, finance):
+        with pytest.raises(Forbidden, match="is used by others too"):
+            save_sku(sku=money.machine, at=AT, actor=person)
+    save_sku(sku=money.machine, at=AT, actor=User.objects.create_superuser("root"))
