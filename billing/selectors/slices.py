@@ -314,19 +314,24 @@ def _reading_slices(
     end: datetime,
     rated: Rated,
 ) -> Iterator[Slice]:
+    readings = UsageRecord.objects.filter(
+        project_id__in=project_ids,
+        origin=UsageOrigin.READING,
+        usage_start__gte=start,
+        usage_start__lt=end,
+    )
+    # What is counted and not charged must be named, or it would be given away unseen.
+    unmatched = readings.exclude(meter_id__in=table.by_meter)
+    labels = unmatched.order_by("meter__label").values_list("meter__label", flat=True)
+    rated.failures += [_unpriced(label, "", table) for label in labels.distinct()]
     for meter_id, items in table.by_meter.items():
-        if items[0].sku.meter is None or items[0].sku.meter.source != MeterSource.READING:
+        meter = items[0].sku.meter
+        if meter is None or meter.source != MeterSource.READING:
             continue
         edges = {edge for item in items for edge in edges_of(item, start=start, end=end)}
         for low, high in pairwise(sorted(edges)):
             rows = (
-                UsageRecord.objects.filter(
-                    meter_id=meter_id,
-                    project_id__in=project_ids,
-                    origin=UsageOrigin.READING,
-                    usage_start__gte=low,
-                    usage_start__lt=high,
-                )
+                readings.filter(meter_id=meter_id, usage_start__gte=low, usage_start__lt=high)
                 .values_list("project_id", "resource_id", "resource__kind", "resource__attributes")
                 .annotate(total=Sum("amount"))
                 .order_by("project_id", "resource_id")
@@ -335,6 +340,7 @@ def _reading_slices(
                 traits = frozenset((attributes or {}).get("traits", ()))
                 item = table.read(meter_id=meter_id, kind=kind or "", traits=traits)
                 if item is None:
+                    rated.failures.append(_unpriced(meter.label, kind or "", table))
                     continue
                 try:
                     found, tiers, list_tiers = tiers_at(item, low, table.zone)
@@ -366,6 +372,14 @@ def _reading_slices(
                     project_id,
                     resource_id,
                 )
+
+
+def _unpriced(label: str, kind: str, table: PriceTable) -> str:
+    of_kind = f" of “{kind}”" if kind else ""
+    return (
+        f"Readings of “{label}”{of_kind} have no price in {table.currency}. Ask finance to publish "
+        "one."
+    )
 
 
 def _reading_slice(

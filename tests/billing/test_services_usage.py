@@ -6,14 +6,16 @@ from typing import Any
 
 import pytest
 
-from billing.models import BillingPeriod, Charge, Sku, UsageKey, UsageRecord
+from billing.choices import MeterSource
+from billing.models import BillingPeriod, Charge, Meter, Sku, UsageKey, UsageRecord
 from billing.selectors import explain, reconcile
 from billing.selectors.corrections import late_readings
 from billing.services import Verdict, close_period, rate_open_periods, rate_period, record_usage
-from inventory.foundation.models import Project
+from inventory.foundation.models import Project, User
 from inventory.models import ResourceProvider
 from tests.billing.world import (
     FIRST_PRICES,
+    LINUX_M,
     Money,
     berlin,
     make_machine,
@@ -179,3 +181,27 @@ def test_readings_alone_open_their_month(project: Project, traffic: Sku, money: 
 
     assert report.failures == {}
     assert Charge.objects.get().period.month == JANUARY
+
+
+def test_a_reading_without_a_price_is_named_and_holds_up_the_close(
+    project: Project, money: Money, traffic: Sku, host: ResourceProvider, finance: User
+) -> None:
+    """No price for the meter, or only one for another kind: both are said, neither is lost."""
+    Meter.objects.create(
+        name="calls", label="Calls", source=MeterSource.READING, unit="call", aggregation="sum"
+    )
+    Sku.objects.filter(pk=traffic.pk).update(resource_kind="vm.other")
+    machine = make_machine(project=project, host=host, name="a", start=AT)
+    said = verdicts(
+        event(project, meter="calls"), event(project, "2"), event(project, "3", resource=machine.pk)
+    )
+    assert set(said) == {"recorded"}
+    period = rate_period(account=money.account, month=JANUARY, at=AFTER)
+    assert period.failure == (
+        "Readings of “Calls” have no price in EUR. Ask finance to publish one. "
+        f"Readings of “Traffic” of “{LINUX_M}” have no price in EUR. Ask finance to publish one. "
+        "Readings of “Traffic” have no price in EUR. Ask finance to publish one."
+    )
+    (result,) = close_period(account=money.account, month=JANUARY, at=AFTER, actor=finance)
+    assert result.invoice is None
+    assert "Readings of “Calls” have no price" in result.error
