@@ -43,6 +43,7 @@ from orchestra.models import (
 from orchestra.providers.base import Handle
 from orchestra.selectors.deployments import live_links, lock_deployment
 from orchestra.selectors.runs import lock_run, lock_step
+from orchestra.services.leases import confirm_until
 from orchestra.steps import CREATE, DELETE, DONE_AT_START, RESIZE, handler_of
 
 STUCK = {StepState.FAILED, StepState.PARKED}
@@ -282,7 +283,7 @@ def _deployment(order: Order, at: datetime) -> Deployment:
     """Return the deployment, locked; for new capacity a new one that the order now points to."""
     if order.deployment_id is not None:
         return lock_deployment(order.deployment_id)
-    order.deployment = Deployment.objects.create(
+    deployment = Deployment(
         project=order.project,
         pool=order.pool,
         offering_version=order.offering_version,
@@ -295,8 +296,12 @@ def _deployment(order: Order, at: datetime) -> Deployment:
         lease_end_at=order.end_at,
         created_at=at,
     )
+    if deployment.lease_end_at is None:
+        deployment.confirm_by = confirm_until(deployment=deployment, since=at)
+    deployment.save(force_insert=True)
+    order.deployment = deployment
     order.save(update_fields=["deployment"])
-    return order.deployment
+    return deployment
 
 
 def _supersede(run: Run, at: datetime) -> None:

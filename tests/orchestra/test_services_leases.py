@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from threading import Barrier
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.db import connection
@@ -22,7 +23,7 @@ from orchestra.selectors.leases import ending_soon, overdue
 from orchestra.services.defaults import set_lease_defaults
 from orchestra.services.leases import NothingToConfirm, confirm_deployment, warn_of_ends
 from tests.cast import NOW, grant, make_user
-from tests.orchestra.world import Catalogue, place, submit
+from tests.orchestra.world import LATER, Catalogue, approve, place, submit, waiting
 
 BERLIN_SUMMER_NOON = datetime(2026, 4, 2, 10, 0, tzinfo=UTC)  # 12:00 in Berlin, UTC+2
 
@@ -147,6 +148,22 @@ def test_who_lost_the_role_or_left_hears_nothing(
     User.objects.filter(pk=deputy.pk).update(is_active=False)
     warn_of_ends(at=NOW)
     assert [len(told(person)) for person in (member, owner, deputy)] == [0, 1, 0]
+
+
+def test_what_has_no_end_has_a_date_as_soon_as_it_is_approved(
+    catalogue: Catalogue, member: User, approver: User
+) -> None:
+    """In the transaction of the decision, not minutes later when the clock comes round."""
+    order = waiting(catalogue, member)
+    approve(order, approver)
+    order.refresh_from_db()
+    assert order.deployment is not None
+    zone = ZoneInfo("Europe/Berlin")
+    assert order.deployment.confirm_by == LATER.astimezone(zone).replace(year=LATER.year + 1)
+    leased = place(catalogue, member, name="leased")
+    sent = submit(leased, member)
+    assert sent.deployment is not None
+    assert sent.deployment.confirm_by is None
 
 
 def test_production_is_confirmed_every_year(
