@@ -6,6 +6,7 @@ from decimal import Decimal
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given, settings
@@ -88,6 +89,36 @@ def test_months_have_672_to_745_hours(month: int, hours: int) -> None:
     start, end = month_bounds(date(2026, month, 1), "Europe/Berlin")
 
     assert pricing.seconds_between(start, end) == hours * 3600
+
+
+@pytest.mark.parametrize(
+    ("day", "wall", "hours"),
+    [((2026, 3, 29), (0, 4), 3), ((2026, 10, 25), (0, 4), 5), ((2026, 6, 1), (0, 4), 4)],
+)
+def test_seconds_over_a_change_of_the_clock_are_those_that_pass(
+    day: tuple[int, int, int], wall: tuple[int, int], hours: int
+) -> None:
+    """The same two instants, told in UTC and on a clock in Berlin, are equally far apart.
+
+    Python subtracts two times of one zone as their clocks on the wall say: 4 hours each time.
+    """
+    start, end = (datetime(*day, hour, tzinfo=ZoneInfo("Europe/Berlin")) for hour in wall)
+    assert end - start == timedelta(hours=4)
+    told = [
+        (start, end),
+        (start.astimezone(UTC), end.astimezone(UTC)),
+        (start, end.astimezone(UTC)),
+        (start.astimezone(UTC), end),
+        (start.astimezone(ZoneInfo("America/New_York")), end),
+    ]
+    assert {pricing.seconds_between(*one) for one in told} == {Fraction(hours * 3600)}
+    assert pricing.seconds_between(end, start) == -hours * 3600
+
+
+def test_the_hour_that_comes_twice_is_told_apart() -> None:
+    """Half past two at the first and at the second time round: an hour lies between them."""
+    first = datetime(2026, 10, 25, 2, 30, tzinfo=ZoneInfo("Europe/Berlin"))
+    assert pricing.seconds_between(first, first.replace(fold=1)) == 3600
 
 
 @given(
