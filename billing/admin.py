@@ -389,6 +389,15 @@ class InvoiceAdmin(ReadOnlyAdmin):
     inlines = (InvoiceLineInline,)
 
 
+@admin.register(InvoiceLine)
+class InvoiceLineAdmin(ReadOnlyAdmin):
+    """The printed lines of all documents."""
+
+    list_display = ("invoice", "position", "project_name", "sku_name", "amount", "cost_centre")
+    list_select_related = ("invoice__period__account",)
+    search_fields = ("invoice__number", "project_name", "sku_name")
+
+
 @admin.register(InvoiceSeries)
 class InvoiceSeriesAdmin(ReadOnlyAdmin):
     """The counters of document numbers."""

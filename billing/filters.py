@@ -9,20 +9,40 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from billing.choices import ChargeCategory, InvoiceState, PeriodState, PreparedState
+from billing.choices import (
+    AccountKind,
+    AccountMode,
+    BookStatus,
+    ChargeCategory,
+    InvoiceState,
+    MeterSource,
+    PeriodState,
+    PreparedState,
+    PriceModel,
+    UsageOrigin,
+)
 from billing.models import (
     BillingAccount,
+    BillingExport,
     BillingPeriod,
+    Budget,
     Charge,
     Correction,
     Invoice,
+    InvoiceLine,
+    IssuingEntity,
+    Meter,
+    PriceBook,
     PriceChange,
+    ProjectBilling,
+    Sku,
     SkuPrice,
+    UsageRecord,
 )
 from billing.selectors import visible_accounts
 from billing.selectors.statements import charges_of_line
 from inventory.foundation.errors import InvalidInput
-from inventory.foundation.filters import PortalFilterSet, ProjectFilters
+from inventory.foundation.filters import DayFilter, PortalFilterSet, ProjectFilters
 from inventory.foundation.models import Project
 from inventory.foundation.periods import parse_month
 from inventory.foundation.permissions import Action, projects_where
@@ -227,3 +247,132 @@ class PriceChangeFilter(PortalFilterSet):
     class Meta:
         model = PriceChange
         fields: ClassVar[list[str]] = []
+
+
+class UsageFilter(PortalFilterSet):
+    """By text, what is counted, project, resource (its number), origin and days."""
+
+    search = ("meter__label", "meter__name", "resource__name", "origin_id")
+    meter = filters.CharFilter("meter__name", label=_("Meter"), max_length=80)
+    project = filters.ModelChoiceFilter(queryset=projects_of, label=_("Project"))
+    resource = filters.NumberFilter(
+        "resource_id", label=_("Number of the resource"), min_value=1, max_value=2**63 - 1
+    )
+    origin = filters.ChoiceFilter(choices=UsageOrigin.choices, label=_("Made from"))
+    since = DayFilter("usage_start")
+    until = DayFilter("usage_start", last=True)
+
+    class Meta:
+        model = UsageRecord
+        fields: ClassVar[list[str]] = []
+
+
+class IssuerFilter(PortalFilterSet):
+    """By name and currency."""
+
+    currency = filters.CharFilter(label=_("Currency"), max_length=3)
+
+    class Meta:
+        model = IssuingEntity
+        fields: ClassVar[list[str]] = []
+
+
+class AccountFilter(PortalFilterSet):
+    """By text, kind, mode and whether it is active."""
+
+    search = ("name", "code")
+    kind = filters.ChoiceFilter(choices=AccountKind.choices, label=_("Kind"))
+    mode = filters.ChoiceFilter(choices=AccountMode.choices, label=_("How it is billed"))
+
+    class Meta:
+        model = BillingAccount
+        fields: ClassVar[list[str]] = ["is_active"]
+
+
+class BillingFilter(PortalFilterSet):
+    """By project, account and an instant at which it pays."""
+
+    search = ("project__name", "account__name", "account__code")
+    project = filters.ModelChoiceFilter(queryset=projects_of, label=_("Project"))
+    account = filters.ModelChoiceFilter(queryset=accounts_of, label=_("Paying account"))
+    at = filters.IsoDateTimeFilter("during", "contains", label=_("Pays at"))
+
+    class Meta:
+        model = ProjectBilling
+        fields: ClassVar[list[str]] = []
+
+
+class BudgetFilter(PortalFilterSet):
+    """By project, account and whether it is in force or was replaced."""
+
+    search = ("name", "account__name", "account__code", "project__name")
+    project = filters.ModelChoiceFilter(queryset=projects_of, label=_("Project"))
+    account = filters.ModelChoiceFilter(queryset=accounts_of, label=_("Paying account"))
+
+    class Meta:
+        model = Budget
+        fields: ClassVar[list[str]] = ["is_current"]
+
+
+class MeterFilter(PortalFilterSet):
+    """By text and source."""
+
+    search = ("name", "label")
+    source = filters.ChoiceFilter(choices=MeterSource.choices, label=_("Source"))
+
+    class Meta:
+        model = Meter
+        fields: ClassVar[list[str]] = []
+
+
+class SkuFilter(PortalFilterSet):
+    """By text, service, price model and whether it is still ordered."""
+
+    search = ("name", "code", "service_name")
+    service = filters.CharFilter("service_name", label=_("Service"), max_length=80)
+    model = filters.ChoiceFilter(choices=PriceModel.choices, label=_("Price model"))
+
+    class Meta:
+        model = Sku
+        fields: ClassVar[list[str]] = ["is_active"]
+
+
+class BookFilter(PortalFilterSet):
+    """By text, state and currency."""
+
+    status = filters.ChoiceFilter(choices=BookStatus.choices, label=_("State"))
+    currency = filters.CharFilter(label=_("Currency"), max_length=3)
+
+    class Meta:
+        model = PriceBook
+        fields: ClassVar[list[str]] = ["is_default"]
+
+
+class LineFilter(PortalFilterSet):
+    """By text, statement, month, account and cost centre."""
+
+    search = ("description", "project_name", "sku_name", "invoice__number")
+    invoice = filters.NumberFilter(
+        "invoice_id", label=_("Number of the statement"), min_value=1, max_value=2**63 - 1
+    )
+    month = MonthFilter("invoice__period__month", label=_("Month"))
+    account = filters.ModelChoiceFilter(
+        field_name="invoice__account", queryset=accounts_of, label=_("Paying account")
+    )
+    cost_centre = filters.CharFilter(label=_("Cost centre"), max_length=40)
+
+    class Meta:
+        model = InvoiceLine
+        fields: ClassVar[list[str]] = []
+
+
+class ExportFilter(PortalFilterSet):
+    """By month, format and whether its months were closed."""
+
+    search = ("format", "sha256")
+    month = MonthFilter("month", label=_("Month"))
+    format = filters.CharFilter(label=_("Format"), max_length=20)
+
+    class Meta:
+        model = BillingExport
+        fields: ClassVar[list[str]] = ["is_final"]

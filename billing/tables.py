@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from billing import pricing
 from billing.choices import InvoiceState, PeriodState, PreparedState, PriceBase, PriceModel
-from billing.models import Charge, Correction, Invoice, SkuPrice
+from billing.models import Charge, Correction, Invoice, SkuPrice, UsageRecord
 from billing.selectors.costs import CostReport
 from billing.selectors.prices import hours_of
 from inventory.foundation.periods import month_bounds, month_of
@@ -68,6 +68,59 @@ class ChargeTable(PortalTable):
         return quantity(value.quantize(THREE_DECIMALS), record.pricing_unit)
 
     def value_pricing_quantity(self, value: Decimal) -> Decimal:
+        """Return all of it."""
+        return value
+
+
+class MeasuredColumn(MoneyColumn):
+    """A quantity that adds up for each unit; `unit` is the accessor of the row's unit."""
+
+    def __init__(self, *args: Any, unit: str, digits: int = 3, **kwargs: Any) -> None:
+        super().__init__(*args, currency=unit, digits=digits, **kwargs)
+
+    def render(self, value: Decimal, record: Any) -> SafeString:
+        """Draw the quantity, rounded, with its unit."""
+        rounded = value.quantize(Decimal(1).scaleb(-self.digits))
+        return quantity(rounded, self.code(record))
+
+
+class UsageTable(PortalTable):
+    """What was used, the latest first."""
+
+    caption = _("Usage")
+    meter = TextColumn(
+        accessor="meter__label", verbose_name=_("What is counted"), order_by="meter__label"
+    )
+    usage_start = WhenColumn(verbose_name=_("From"))
+    usage_end = WhenColumn(verbose_name=_("To"), hide_narrow=True)
+    project = TextColumn(
+        accessor="project__name", verbose_name=_("Project"), order_by="project__name"
+    )
+    resource = LinkColumn(
+        to="inventory:resource",
+        pick=lambda record: record.resource_id,
+        accessor="resource__name",
+        verbose_name=_("Resource"),
+        order_by="resource__name",
+    )
+    amount = QuantityColumn(verbose_name=_("Amount"), hide_narrow=True, beside=("unit",))
+    unit = TextColumn(
+        accessor="meter__unit", verbose_name=_("Unit"), order_by="meter__unit", visible=False
+    )
+    quantity = MeasuredColumn(unit="quantity_unit", verbose_name=_("Quantity"))
+    quantity_unit = TextColumn(verbose_name=_("Quantity in"), visible=False)
+    origin = TextColumn(verbose_name=_("Made from"), hide_narrow=True)
+    origin_id = TextColumn(verbose_name=_("Its number"), visible=False)
+    recorded_at = WhenColumn(verbose_name=_("Recorded"), visible=False)
+
+    class Meta(PortalTable.Meta):
+        order_by = ("-usage_start",)
+
+    def render_amount(self, value: Decimal, record: UsageRecord) -> SafeString:
+        """Draw the level or reading to three decimals, with its unit."""
+        return quantity(value.quantize(THREE_DECIMALS), record.meter.unit)
+
+    def value_amount(self, value: Decimal) -> Decimal:
         """Return all of it."""
         return value
 
@@ -358,7 +411,12 @@ class PayerTable(PortalTable):
     name = LinkColumn(to="foundation:project", verbose_name=_("Project"))
     organisation = TextColumn(verbose_name=_("Organisation"), hide_narrow=True)
     cost_centre = TextColumn(verbose_name=_("Cost centre"), hide_narrow=True)
-    payer = TextColumn(verbose_name=_("Paying account"), default=_("nobody"))
+    payer = LinkColumn(
+        to="billing:account",
+        pick=lambda record: record.payer_seen,
+        verbose_name=_("Paying account"),
+        default=_("nobody"),
+    )
     payer_code = TextColumn(verbose_name=_("Number"), hide_narrow=True)
     paid_since = WhenColumn(verbose_name=_("Since"))
     status = BadgeColumn(verbose_name=_("Status"))

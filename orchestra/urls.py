@@ -9,7 +9,7 @@ from django.urls import URLPattern, include, path
 from drf_spectacular.views import SpectacularJSONAPIView, SpectacularSwaggerSplitView
 from rest_framework.routers import DefaultRouter
 
-from billing.api import ChargeEndpoint, CorrectionEndpoint, PriceChangeEndpoint
+from billing.api import register as register_money
 from inventory.api import (
     AggregateEndpoint,
     HeldEndpoint,
@@ -170,9 +170,7 @@ router.register("properties", TraitEndpoint, basename="trait")
 router.register("pools", PoolEndpoint, basename="pool")
 router.register("hosts", HostEndpoint, basename="host")
 router.register("host-groups", AggregateEndpoint, basename="host-group")
-router.register("charges", ChargeEndpoint, basename="charge")
-router.register("corrections", CorrectionEndpoint, basename="correction")
-router.register("price-changes", PriceChangeEndpoint, basename="price-change")
+register_money(router)
 router.register("projects", ClosableProjectEndpoint, basename="project")
 router.register("project-requests", ProjectRequestEndpoint, basename="project-request")
 router.register("project-transfers", AcceptableTransferEndpoint, basename="project-transfer")

@@ -8,6 +8,7 @@ from decimal import Decimal
 from django.db.models import F, Max, OuterRef, QuerySet, Subquery, Sum
 
 from billing.models import Charge, ProjectBilling
+from billing.selectors.accounts import visible_accounts
 from inventory.foundation.models import Project, User
 from inventory.foundation.permissions import Action, projects_where
 
@@ -65,13 +66,18 @@ def account_history(project: Project) -> list[ProjectBilling]:
 
 
 def projects_and_payers(*, user: User, at: datetime) -> QuerySet[Project]:
-    """Return the projects whose costs the person may see, with `payer` and `paid_since` at `at`."""
+    """Return the projects whose costs the person may see, with `payer` and `paid_since` at `at`.
+
+    `payer_seen` is the account's number where the person may see it, else None.
+    """
+    seen = visible_accounts(user).values("pk")
     now = ProjectBilling.objects.filter(project=OuterRef("pk"), during__contains=at)
     return (
         projects_where(user, Action.COST_VIEW)
         .select_related("organisation", "owner")
         .annotate(
             payer=Subquery(now.values("account__name")[:1]),
+            payer_seen=Subquery(now.filter(account__in=seen).values("account_id")[:1]),
             payer_code=Subquery(now.values("account__code")[:1]),
             paid_since=Subquery(now.values("during__startswith")[:1]),
         )

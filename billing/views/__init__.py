@@ -1,6 +1,6 @@
 """The pages of money, by noun."""
 
-from billing.views.charges import ChargeDetail, Charges
+from billing.views.charges import ChargeDetail, Charges, Usage
 from billing.views.costs import BudgetFile, Costs, CostsFile, ResourceCostFile
 from billing.views.periods import ClosePeriod, Export, MonthDetail, Periods
 from billing.views.prices import Prices
@@ -27,4 +27,5 @@ __all__ = [
     "StatementDetail",
     "StatementFile",
     "Statements",
+    "Usage",
 ]

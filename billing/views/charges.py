@@ -1,4 +1,4 @@
-"""Charges: the lines of the ledger, and where each amount comes from."""
+"""Usage and charges: what was counted, the lines of the ledger, and where each comes from."""
 
 from typing import Any
 
@@ -6,11 +6,12 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from billing.choices import AccountMode, PriceBase
-from billing.filters import ChargeFilter
-from billing.models import Charge
+from billing.filters import ChargeFilter, UsageFilter
+from billing.models import Charge, UsageRecord
 from billing.selectors import explain, visible_charges, visible_invoices
 from billing.selectors.costs import billing_zone
-from billing.tables import ChargeTable
+from billing.selectors.visibility import visible_usage
+from billing.tables import ChargeTable, UsageTable
 from inventory.foundation.pages import DetailPage, ListPage
 from inventory.foundation.permissions import Action
 from inventory.selectors import visible_resources
@@ -40,6 +41,27 @@ class Charges(ListPage):
         """Name the zone in which months and days of charges are cut."""
         zone = billing_zone(charges=visible_charges(self.viewer))
         return (("Billing zone", str(zone)),)
+
+
+class Usage(ListPage):
+    """What was used, record by record, with the exact sum for each unit."""
+
+    title = _("Usage")
+    subtitle = _("What was counted: each reading, and what was held in the months that are closed.")
+    filterset_class = UsageFilter
+    api = "api:usage-record-list"
+    table_class = UsageTable
+    action = Action.COST_VIEW
+    sees = Action.COST_VIEW
+    empty_title = _("No usage was recorded yet")
+    empty_text = _(
+        "Readings appear as they come in. What is held is recorded when its month is closed."
+    )
+    empty_icon = "activity"
+
+    def rows(self) -> QuerySet[UsageRecord]:
+        """Return the visible usage."""
+        return visible_usage(self.viewer)
 
 
 class ChargeDetail(DetailPage):

@@ -6,18 +6,23 @@ from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
+from billing.choices import AccountKind, AccountMode, Rounding
 from billing.filters import PayerFilter
 from billing.forms import PayerForm
 from billing.models import BillingAccount
+from billing.selectors import visible_accounts
 from billing.selectors.projects import account_history, projects_and_payers
+from billing.selectors.statements import running_periods
 from billing.services import assign_account
 from billing.tables import PayerTable
 from inventory.foundation.clock import database_now
 from inventory.foundation.forms import PortalForm
 from inventory.foundation.models import Project
-from inventory.foundation.pages import FormPage, ListPage, find
+from inventory.foundation.pages import DetailPage, FormPage, ListPage, find
 from inventory.foundation.permissions import Action, organisations_where, refusal
-from inventory.foundation.selectors import visible_projects
+from inventory.foundation.selectors import organisations_known, visible_projects
+
+BUDGETS_SHOWN, STATEMENTS_SHOWN = 10, 12
 
 
 class Payers(ListPage):
@@ -34,6 +39,42 @@ class Payers(ListPage):
     def rows(self) -> QuerySet[Project]:
         """Return the projects whose costs the viewer may see."""
         return projects_and_payers(user=self.viewer, at=database_now())
+
+
+class AccountPage(DetailPage):
+    """One paying account: who issues to it, what it pays for, its budgets and statements."""
+
+    template_name = "billing/payers/account.html"
+
+    def rows(self) -> QuerySet[BillingAccount]:
+        """Return the accounts whose statements the viewer may see."""
+        return visible_accounts(self.viewer).select_related("owner")
+
+    def context(self) -> dict[str, Any]:
+        """Return its projects now, its budgets in force and its last statements."""
+        account: BillingAccount = self.object
+        at = database_now()
+        return {
+            "kind": AccountKind(account.kind).label,
+            "mode": AccountMode(account.mode).label,
+            "rounding": Rounding(account.entity.rounding).label,
+            "projects": account.project_billings.filter(during__contains=at)
+            .select_related("project")
+            .order_by("project__name", "pk"),
+            "sees_organisation": organisations_known(self.viewer)
+            .filter(pk=account.organisation_id)
+            .exists(),
+            "seen": set(visible_projects(self.viewer).values_list("pk", flat=True)),
+            "budgets": account.budgets.filter(is_current=True)
+            .select_related("project")
+            .order_by("-during", "name", "pk")[:BUDGETS_SHOWN],
+            "statements": account.invoices.select_related("period").order_by(
+                "-period__month", "-pk"
+            )[:STATEMENTS_SHOWN],
+            "running": running_periods(
+                accounts=visible_accounts(self.viewer).filter(pk=account.pk)
+            ),
+        }
 
 
 class ChoosePayer(FormPage):

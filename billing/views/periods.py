@@ -17,22 +17,15 @@ from billing.filters import PeriodFilter
 from billing.forms import CloseForm
 from billing.models import BillingPeriod
 from billing.selectors import reconcile, visible_accounts
+from billing.selectors.visibility import managed_months, managed_periods
 from billing.services import CannotClose, close_period
 from billing.tables import PeriodTable
 from inventory.foundation.clock import database_now
 from inventory.foundation.errors import NotVisible
 from inventory.foundation.forms import PortalForm
-from inventory.foundation.models import User
 from inventory.foundation.pages import FormPage, ListPage, PortalPage, find
 from inventory.foundation.periods import parse_month
-from inventory.foundation.permissions import Action, organisations_where
-
-
-def managed_periods(user: User) -> QuerySet[BillingPeriod]:
-    """Return the periods of the accounts whose money the person manages."""
-    return BillingPeriod.objects.filter(
-        account__organisation_id__in=organisations_where(user, Action.MONEY_MANAGE)
-    ).select_related("account__entity", "closed_by")
+from inventory.foundation.permissions import Action
 
 
 class Periods(ListPage):
@@ -41,6 +34,7 @@ class Periods(ListPage):
     title = gettext_lazy("Months")
     subtitle = gettext_lazy("Open a month to see whether it ties, to close it and to export it.")
     filterset_class = PeriodFilter
+    api = "api:billing-period-list"
     table_class = PeriodTable
     action = Action.MONEY_MANAGE
     empty_title = gettext_lazy("No month yet")
@@ -49,7 +43,7 @@ class Periods(ListPage):
 
     def rows(self) -> QuerySet[BillingPeriod]:
         """Return the periods with the exact sum of their charges."""
-        return managed_periods(self.viewer).annotate(total=Sum("charges__billed_cost"))
+        return managed_months(self.viewer)
 
 
 class MonthDetail(PortalPage):

@@ -17,6 +17,7 @@ class Prices(ListPage):
     title = _("Prices")
     subtitle = _("The price lists in force. ≈ spreads a price over the hours of this month.")
     filterset_class = PriceFilter
+    api = "api:sku-price-list"
     sees = None  # the price lists of one's organisations, whatever one's roles
     table_class = PriceTable
     empty_title = _("No prices yet")

@@ -23,6 +23,7 @@ class Statements(ListPage):
     subtitle = _("What was charged, month by month. An issued statement never changes.")
     template_name = "billing/statements/list.html"
     filterset_class = StatementFilter
+    api = "api:invoice-list"
     table_class = StatementTable
     action = Action.STATEMENT_VIEW
     empty_title = _("No statement yet")

@@ -1,6 +1,7 @@
 """The base of every list's filters: one FilterSet serves the page, the CSV and the API."""
 
 import operator
+from datetime import date, timedelta
 from functools import reduce
 from typing import Any, ClassVar
 
@@ -8,13 +9,17 @@ import django_filters
 from django import forms
 from django.db.models import Field, Q, QuerySet
 from django.http import HttpRequest
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from inventory.foundation.choices import ProjectStatus, Via
 from inventory.foundation.models import AuditEvent, Event, Project, SavedView, User
+from inventory.foundation.periods import day_start
 from inventory.foundation.selectors import visible_projects
 
 LONGEST_SEARCH = 200
+# What lies before or after is there for no row of ours, and has no instant in every zone.
+FIRST_DAY, LAST_DAY = date(1900, 1, 1), date(9998, 12, 31)
 
 
 def projects_of_viewer(request: HttpRequest | None) -> QuerySet[Project]:
@@ -29,6 +34,26 @@ class ProjectChoice(django_filters.ModelChoiceFilter):
         kwargs.setdefault("queryset", projects_of_viewer)
         kwargs.setdefault("label", _("Project"))
         super().__init__(**kwargs)
+
+
+class DayFilter(django_filters.DateFilter):
+    """Keep the rows from a day of the viewer's zone on, or up to the end of one (`last`).
+
+    The day is turned into an instant at once: a file is streamed when the viewer's zone is gone.
+    """
+
+    def __init__(self, field_name: str, *, last: bool = False, **kwargs: Any) -> None:
+        self.last = last
+        kwargs.setdefault("label", _("To day") if last else _("From day"))
+        kwargs.setdefault("widget", forms.DateInput(attrs={"type": "date"}))
+        super().__init__(field_name, "lt" if last else "gte", **kwargs)
+
+    def filter(self, qs: QuerySet[Any], value: date | None) -> QuerySet[Any]:
+        """Narrow the rows by the day's first instant, or the next day's."""
+        if value is None:
+            return qs
+        day = min(max(value, FIRST_DAY), LAST_DAY) + timedelta(days=self.last)
+        return super().filter(qs, day_start(day, timezone.get_current_timezone_name()))
 
 
 class PortalFilterSet(django_filters.FilterSet):
@@ -129,12 +154,8 @@ class AuditFilters(PortalFilterSet):
     object_type = django_filters.CharFilter(label=_("Kind of object"), max_length=60)
     object_id = django_filters.CharFilter(label=_("Number of the object"), max_length=64)
     via = django_filters.ChoiceFilter(choices=Via, label=_("Through"))
-    since = django_filters.DateFilter(
-        "at", "date__gte", label=_("From day"), widget=forms.DateInput(attrs={"type": "date"})
-    )
-    until = django_filters.DateFilter(
-        "at", "date__lte", label=_("To day"), widget=forms.DateInput(attrs={"type": "date"})
-    )
+    since = DayFilter("at")
+    until = DayFilter("at", last=True)
     request_id = django_filters.CharFilter(label=_("Request id"), max_length=64)
 
     class Meta:
@@ -148,12 +169,8 @@ class EventFilters(PortalFilterSet):
     search = ("type", "subject", "correlation_id")
     type = django_filters.CharFilter(lookup_expr="startswith", label=_("Type"), max_length=80)
     subject = django_filters.CharFilter(label=_("About"), max_length=200)
-    since = django_filters.DateFilter(
-        "time", "date__gte", label=_("From day"), widget=forms.DateInput(attrs={"type": "date"})
-    )
-    until = django_filters.DateFilter(
-        "time", "date__lte", label=_("To day"), widget=forms.DateInput(attrs={"type": "date"})
-    )
+    since = DayFilter("time")
+    until = DayFilter("time", last=True)
 
     class Meta:
         model = Event

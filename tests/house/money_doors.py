@@ -4,7 +4,16 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
-from billing.models import BillingPeriod, Correction, PriceChange, SkuPrice
+from billing.models import (
+    BillingExport,
+    BillingPeriod,
+    Budget,
+    Correction,
+    InvoiceLine,
+    PriceChange,
+    SkuPrice,
+    UsageRecord,
+)
 from billing.services import NewTier, close_period, prepare_correction, prepare_price_change
 from inventory.foundation.clock import database_now
 from inventory.foundation.models import Project, User
@@ -54,6 +63,17 @@ def make_money_doors(*, project: Project) -> None:
         at=at,
         actor=second,
     )
+    BillingExport.objects.create(
+        month=JANUARY,
+        format="focus-1.2",
+        is_final=True,
+        rows=1,
+        sums={},
+        sha256="0" * 64,
+        manifest={},
+        created_at=at,
+        created_by=second,
+    )
 
 
 def price_in_force() -> SkuPrice:
@@ -69,7 +89,26 @@ def money_addresses(*, project: Project) -> dict[str, dict[str, Any]]:
     correction = {"pk": Correction.objects.get().pk}
     change = {"pk": PriceChange.objects.get().pk}
     price = {"pk": price_in_force().pk}
-    return {
+    billing, sku = project.billings.get(), price_in_force().sku
+    line = InvoiceLine.objects.filter(invoice__account=billing.account)[0]
+    usage = UsageRecord.objects.filter(project=project)[0]
+    reads = {
+        "issuing-entity": billing.account.entity_id,
+        "billing-account": billing.account_id,
+        "project-billing": billing.pk,
+        "budget": Budget.objects.get(project=project).pk,
+        "meter": sku.meter_id,
+        "sku": sku.pk,
+        "price-book": price_in_force().book_id,
+        "sku-price": price["pk"],
+        "billing-period": shop.pk,
+        "invoice": line.invoice_id,
+        "invoice-line": line.pk,
+        "billing-export": BillingExport.objects.get().pk,
+        "usage-record": usage.pk,
+    }
+    return {f"api:{noun}-detail": {"pk": pk} for noun, pk in reads.items()} | {
+        "billing:account": {"pk": billing.account_id},
         "billing:price": price,
         "billing:price-new": price,
         "billing:price-change": change,

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
 import pytest
@@ -352,6 +352,36 @@ def test_a_file_says_where_it_is_from_and_proves_itself(auditor: User, project: 
     assert stated["# Seal"] == seal_of(stated["# SHA-256"])
     assert verify(file=io.BytesIO(content)).agrees
     assert ",'=1+1\r\n" in above
+
+
+def test_the_days_of_a_filter_are_those_of_the_viewers_zone_in_the_file_too(
+    auditor: User, project: Project
+) -> None:
+    entries(project, auditor, 2)
+    late, early = AuditEvent.objects.order_by("pk")
+    rows = AuditEvent.objects.filter(pk__in=[late.pk, early.pk]).values()
+    AuditEvent.objects.bulk_create(
+        AuditEvent(**row | {"id": None, "at": at})
+        for row, at in zip(
+            rows,
+            # half past midnight in Berlin: of the 12th, and after the last hour of the 14th
+            (datetime(2020, 1, 11, 23, 30, tzinfo=UTC), datetime(2020, 1, 14, 23, 30, tzinfo=UTC)),
+            strict=True,
+        )
+    )
+    client = signed_in(auditor)
+    for query, count in (
+        ({"since": "2020-01-12", "until": "2020-01-14"}, 1),
+        ({"since": "2020-01-12", "until": "2020-01-15"}, 2),
+        ({"since": "2020-01-13", "until": "2020-01-14"}, 0),
+        ({"since": "0001-01-01", "until": "2020-01-14"}, 1),
+        ({"since": "2020-01-13", "until": "9999-12-31"}, 3),
+    ):
+        assert client.get(AUDIT, query).context["count"] == count, query
+        for kind in ("csv", "xlsx"):
+            answer = client.get(AUDIT, query | {"format": kind})
+            verdict = verify(file=io.BytesIO(answer.getvalue()))
+            assert verdict.checks[0].found == str(count), (kind, query)
 
 
 def forge(content: bytes, old: bytes, new: bytes) -> bytes:

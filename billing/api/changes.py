@@ -1,4 +1,4 @@
-"""Billing's endpoints: charges and how each came about, corrections, changes of prices."""
+"""What two people of finance change, one after the other: corrections and prices."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -13,10 +13,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from billing import pricing
-from billing.filters import ChargeFilter, CorrectionFilter, PriceChangeFilter
-from billing.models import BillingAccount, BillingPeriod, Charge, Correction, PriceBook, PriceChange
+from billing.api.base import refuse_project_token
+from billing.filters import CorrectionFilter, PriceChangeFilter
+from billing.models import BillingAccount, BillingPeriod, Correction, PriceBook, PriceChange
 from billing.models import Sku as PriceItem
-from billing.selectors import explain, visible_charges
 from billing.selectors.corrections import (
     correctable_periods,
     difference_of,
@@ -24,7 +24,6 @@ from billing.selectors.corrections import (
 )
 from billing.selectors.price_lists import managed_issuers, managed_price_changes
 from billing.serializers import (
-    ChargeSerializer,
     CorrectionInput,
     CorrectionSerializer,
     PriceChangeInput,
@@ -39,37 +38,14 @@ from billing.services import (
     withdraw_correction,
     withdraw_price_change,
 )
-from inventory.foundation.api import within_token, write_once
+from inventory.foundation.api import write_once
 from inventory.foundation.clock import database_now
-from inventory.foundation.errors import NotVisible
 from inventory.foundation.pages import find
 from inventory.foundation.periods import parse_month
 
 KEY_HEADER = OpenApiParameter(
     "Idempotency-Key", str, OpenApiParameter.HEADER, required=True, description="One a write."
 )
-
-
-class ChargeEndpoint(viewsets.ReadOnlyModelViewSet[Charge]):
-    """The ledger's lines of the projects whose costs the caller may see, newest first."""
-
-    queryset = Charge.objects.none()
-    serializer_class = ChargeSerializer
-    filterset_class = ChargeFilter
-
-    def get_queryset(self) -> QuerySet[Charge]:
-        """Return the visible charges in one query."""
-        if getattr(self, "swagger_fake_view", False):
-            return self.queryset
-        rows = visible_charges(self.request.user)  # type: ignore[arg-type]
-        rows = rows.select_related("account", "project", "sku", "period", "invoice")
-        return within_token(self.request, rows, project="project").order_by("-id")
-
-    @extend_schema(responses=OpenApiTypes.OBJECT)
-    @action(detail=True)
-    def explanation(self, _request: Request, pk: str | None = None) -> Response:  # noqa: ARG002
-        """Say how the amount came about, recomputed now from what was held."""
-        return Response(explain(charge=self.get_object()).as_dict())
 
 
 class MoneyEndpoint(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.GenericViewSet[Any]):
@@ -99,13 +75,6 @@ class MoneyEndpoint(mixins.ListModelMixin, mixins.RetrieveModelMixin, viewsets.G
             return status, dict(self.get_serializer(found).data)
 
         return write_once(request, at=at, do=do)
-
-
-def refuse_project_token(request: Request) -> None:
-    """A token for one project reaches nothing that belongs to an account or a price list."""
-    if getattr(request.auth, "project_id", None) is not None:
-        message = "This token is for one project. Use one without a project."
-        raise NotVisible(message)
 
 
 def read(shape: type[Any], request: Request) -> dict[str, Any]:
