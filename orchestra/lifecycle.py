@@ -17,6 +17,8 @@ from orchestra.choices import (
 )
 
 TERMINAL_RUNS = frozenset({RunState.SUCCEEDED, RunState.COMPENSATED, RunState.CANCELLED})
+# Asked of the database by these: few of all runs there ever were, and found by the index.
+OPEN_RUNS = frozenset(RunState) - TERMINAL_RUNS
 SETTLED_STEPS = frozenset({StepState.DONE, StepState.SKIPPED})
 MOVING_STEPS = frozenset({StepState.READY, StepState.RUNNING, StepState.UNKNOWN})
 CLAIMABLE_STEPS = frozenset({StepState.READY, StepState.UNKNOWN})

@@ -7,7 +7,7 @@ from decimal import Decimal
 from billing import selectors as billing
 from inventory.foundation.models import Project
 from orchestra.choices import OrderKind
-from orchestra.lifecycle import TERMINAL_RUNS
+from orchestra.lifecycle import OPEN_RUNS
 from orchestra.models import Run
 
 
@@ -27,7 +27,7 @@ def promised_by_changes() -> dict[tuple[int, str], Decimal]:
     Few are under way at any time. One that costs less gives back only when it is done.
     """
     costs: dict[tuple[int, str], Decimal] = defaultdict(Decimal)
-    rows = Run.objects.filter(action=OrderKind.CHANGE).exclude(state__in=TERMINAL_RUNS)
+    rows = Run.objects.filter(action=OrderKind.CHANGE, state__in=OPEN_RUNS)
     for project_id, currency, monthly, term in rows.values_list(
         "order__project_id", "plan__currency", "plan__monthly_cost", "plan__term_cost"
     ):

@@ -12,7 +12,7 @@ from inventory.foundation.models import Organisation, Project, ProjectTransfer
 from inventory.foundation.selectors import ancestry
 from inventory.models import Resource
 from orchestra.choices import OrderState
-from orchestra.lifecycle import TERMINAL_RUNS
+from orchestra.lifecycle import OPEN_RUNS
 from orchestra.models import Deployment, Order, Run
 from orchestra.selectors.deployments import ENDED
 
@@ -52,7 +52,7 @@ def _obstacles(project: Project) -> Iterator[Obstacle]:
         yield Obstacle("resource", resource, "Give back the application that it belongs to.")
     for order in _first(Order.objects.filter(project=project, state__in=OPEN_ORDERS)):
         yield Obstacle("request", order, "Cancel it, or wait until it is delivered.")
-    runs = Run.objects.filter(order__project=project).exclude(state__in=TERMINAL_RUNS)
+    runs = Run.objects.filter(order__project=project, state__in=OPEN_RUNS)
     for run in _first(runs.select_related("order", "deployment")):
         yield Obstacle("run", run, "Wait until it has ended, or cancel it.")
     transfers = ProjectTransfer.objects.filter(

@@ -19,7 +19,7 @@ from inventory.foundation.pages import PortalPage
 from inventory.foundation.permissions import Action, may_anywhere, projects_where
 from orchestra.choices import DeploymentState, DueKind, NoticeKind, OrderState, RunState
 from orchestra.filters import SOON_DAYS
-from orchestra.lifecycle import TERMINAL_RUNS
+from orchestra.lifecycle import OPEN_RUNS
 from orchestra.models import Deployment
 from orchestra.selectors.budgets import budget_state
 from orchestra.selectors.deployments import ENDED, visible_deployments
@@ -96,7 +96,7 @@ class Start(PortalPage):
         viewer, at = self.viewer, database_now()
         applications = visible_deployments(viewer).exclude(state__in=ENDED)
         orders = visible_orders(viewer).filter(state__in=UNDER_WAY)
-        runs = visible_runs(viewer).exclude(state__in=TERMINAL_RUNS)
+        runs = visible_runs(viewer).filter(state__in=OPEN_RUNS)
         waiting = inbox(viewer)
         due = ending_soon(visible_deployments(viewer), at=at, days=SOON_DAYS).order_by("due_at")
         return self.page(
