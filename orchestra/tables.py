@@ -111,7 +111,7 @@ class InboxTable(PortalTable):
     service = WhatColumn(verbose_name=_("Service"), hide_narrow=True)
     project = TextColumn(accessor="project__name", verbose_name=_("Project"), hide_narrow=True)
     requester = TextColumn(order_by="requester__display_name", verbose_name=_("Asked by"))
-    plan_monthly = MoneyColumn(currency="plan__currency", verbose_name=_("A month"))
+    plan_monthly = MoneyColumn(currency="plan_currency", verbose_name=_("A month"))
     end_at = WhenColumn(verbose_name=_("Ends"), style="day", hide_narrow=True)
     created_at = WhenColumn(verbose_name=_("Waits since"), style="ago")
 
