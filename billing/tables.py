@@ -109,7 +109,7 @@ class UsageTable(PortalTable):
     )
     quantity = MeasuredColumn(unit="quantity_unit", verbose_name=_("Quantity"))
     quantity_unit = TextColumn(verbose_name=_("Quantity in"), visible=False)
-    origin = TextColumn(verbose_name=_("Made from"), hide_narrow=True)
+    origin = TextColumn(verbose_name=_("Made from"), visible=False)
     origin_id = TextColumn(verbose_name=_("Its number"), visible=False)
     recorded_at = WhenColumn(verbose_name=_("Recorded"), visible=False)
 
