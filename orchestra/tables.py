@@ -286,11 +286,11 @@ class EntryTable(PortalTable):
     standing = StandingColumn()
 
     class Meta(PortalTable.Meta):
-        order_by = ("-start_at",)
+        order_by = ("-end_at",)
 
 
 class FreezeTable(EntryTable):
-    """Freezes, the latest first."""
+    """Freezes: what has no end first, then the latest."""
 
     caption = _("Freezes")
     name = LinkColumn(to="orchestra:freeze", verbose_name=_("Freeze"))
@@ -301,7 +301,7 @@ class FreezeTable(EntryTable):
 
 
 class WindowTable(EntryTable):
-    """Change windows, the latest first."""
+    """Change windows: what has no end first, then the latest."""
 
     caption = _("Change windows")
     name = LinkColumn(to="orchestra:window", verbose_name=_("Change window"))

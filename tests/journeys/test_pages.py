@@ -26,6 +26,7 @@ LOOKS = {
     "foundation:role": 2,
     "orchestra:application": 2,
     "orchestra:defaults-of": 2,
+    "orchestra:freeze": 2,
     "orchestra:request": 6,
     "orchestra:run": 3,
 }
