@@ -19,6 +19,7 @@ OWNED = {
     "charge",
     "correction",
     "invoice",
+    "invoiceline",
     "invoiceseries",
     "pricechange",
     "usagekey",
