@@ -4,7 +4,7 @@ A form turns text into values; what may be asked for is decided by the service a
 faults come back under the same field names. So a choice's field is called "parameters.<name>".
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, cast
 
@@ -18,9 +18,12 @@ from billing.choices import AccountMode
 from inventory.foundation.errors import DomainError
 from inventory.foundation.forms import IdempotentFormMixin, PortalForm
 from inventory.foundation.models import Project, short_name
+from inventory.foundation.selectors import ancestry
+from inventory.models import Pool
 from orchestra.choices import Environment, TokenScope
 from orchestra.models import OfferingVersion, Order
 from orchestra.policies import AUTO_APPROVE
+from orchestra.selectors.catalogue import pools_of
 
 CHOICE = "parameters."
 EARLIEST, LATEST = 2000, 2100  # years outside it are slips of the finger
@@ -60,15 +63,16 @@ class YesNoField(forms.TypedChoiceField):
         return ("true" if value else "false") if isinstance(value, bool) else value
 
 
-def ends_by_itself(lease_days: int | None) -> str:
-    """Return what the form says of an empty end; None where the projects have several rules."""
-    if lease_days is None:
-        return str(_("Test and development end by themselves where none is named."))
-    return _("Test and development end after %s days where none is named.") % lease_days
-
-
 class RequestForm(IdempotentFormMixin, PortalForm):
-    """A request for a service: what it is for, how many, which choices, from when to when."""
+    """A request for a service: what it is for, how many, which choices, from when to when.
+
+    Which pools it offers follows from the project, when it ends by itself from the environment too.
+    """
+
+    depends_on: ClassVar[Mapping[str, tuple[str, ...]]] = {
+        "id_pool_field": ("project",),
+        "id_end_at_field": ("project", "environment"),
+    }
 
     project = forms.ModelChoiceField(
         queryset=Project.objects.none(), label=_("Project"), empty_label=None
@@ -84,6 +88,12 @@ class RequestForm(IdempotentFormMixin, PortalForm):
     )
     environment = forms.ChoiceField(
         label=_("Environment"), choices=[("", _("Choose …")), *Environment.choices]
+    )
+    pool = forms.ModelChoiceField(
+        queryset=Pool.objects.none(),
+        label=_("Pool"),
+        required=False,
+        empty_label=_("The first that has room"),
     )
     business_reason = forms.CharField(
         label=_("Business reason"),
@@ -102,16 +112,13 @@ class RequestForm(IdempotentFormMixin, PortalForm):
         offering_version: OfferingVersion,
         projects: QuerySet[Project],
         order: Order | None = None,
-        lease_days: int | None = None,
+        terms: Callable[[Project, str], str],
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
-        self.offering_version = offering_version
+        self.offering_version, self.order, self.terms = offering_version, order, terms
         zone = timezone.get_current_timezone_name()
         self.fields["start_at"].help_text = _("Empty: at once. Time in %s.") % zone
-        self.fields["end_at"].help_text = (
-            _("When it is given back. Time in %s.") % zone + " " + ends_by_itself(lease_days)
-        )
         self.fields["instances"].widget.attrs |= {"min": 1, "max": offering_version.max_instances}
         project = cast("forms.ModelChoiceField[Project]", self.fields["project"])
         project.queryset = projects.filter(pk=order.project_id) if order else projects
@@ -120,6 +127,34 @@ class RequestForm(IdempotentFormMixin, PortalForm):
         for name, schema in offering_version.parameters.get("properties", {}).items():
             is_required = name in offering_version.parameters.get("required", [])
             self.fields[CHOICE + name] = field_of(schema, name=name, is_required=is_required)
+        self.fit()
+
+    def fit(self) -> None:
+        """Offer the pools of the chosen project, and say when it ends by itself there."""
+        project = self.chosen_project()
+        pools = Pool.objects.none()
+        words = [_("When it is given back. Time in %s.") % timezone.get_current_timezone_name()]
+        if project is not None:
+            pools = pools_of(self.offering_version).filter(
+                organisation__in=ancestry(project.organisation_id)
+            )
+            words.append(self.terms(project, str(self.present("environment") or "")))
+        cast("forms.ModelChoiceField[Pool]", self.fields["pool"]).queryset = pools
+        self.fields["end_at"].help_text = " ".join(str(word) for word in words)
+
+    def chosen_project(self) -> Project | None:
+        """Return the project that the form is about as it stands: the first where none is named."""
+        if self.order is not None:
+            return self.order.project
+        rows = cast("forms.ModelChoiceField[Project]", self.fields["project"]).queryset
+        assert rows is not None
+        named = self.present("project")
+        named = getattr(named, "pk", named)
+        if named not in (None, ""):
+            text = str(named)
+            is_number = text.isascii() and text.isdecimal() and len(text) < 19
+            return rows.filter(pk=int(text)).first() if is_number else None
+        return rows.first()
 
     @property
     def choices(self) -> list[forms.BoundField]:
@@ -142,6 +177,7 @@ class RequestForm(IdempotentFormMixin, PortalForm):
         """Return what could be understood, as the service takes it; call after `is_valid`."""
         data = self.cleaned_data
         return {
+            "pool": data.get("pool"),
             "name": data.get("name", ""),
             "application": data.get("application", ""),
             "environment": data.get("environment", ""),
@@ -168,7 +204,15 @@ class RequestForm(IdempotentFormMixin, PortalForm):
 
 def initial_of(order: Order) -> dict[str, Any]:
     """Return a request's values under the names of the form's fields."""
-    names = ("project", "name", "application", "environment", "business_reason", "instances")
+    names = (
+        "project",
+        "pool",
+        "name",
+        "application",
+        "environment",
+        "business_reason",
+        "instances",
+    )
     values = {name: getattr(order, name) for name in (*names, "start_at", "end_at", "version")}
     return values | {CHOICE + name: value for name, value in order.parameters.items()}
 
@@ -252,6 +296,8 @@ class ChangeForm(ReasonForm):
 
 class ResizeForm(ChangeForm):
     """Another size: the service, and its choices that are capacity."""
+
+    depends_on: ClassVar[Mapping[str, tuple[str, ...]]] = {"choices": ("offering",)}
 
     offering = forms.ChoiceField(label=_("Service"), required=False)
 

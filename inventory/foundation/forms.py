@@ -1,7 +1,7 @@
 """How forms look and behave everywhere: renderer, double-submit key, version of an edit."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 from uuid import uuid4
 from zoneinfo import available_timezones
 
@@ -32,7 +32,42 @@ class PortalRenderer(DjangoTemplates):
 
 
 class PortalForm(forms.Form):
-    """A form that can show a service's refusal beside its fields, and what a draft holds of it."""
+    """A form that can show a service's refusal beside its fields, and what a draft holds of it.
+
+    `depends_on` says which parts (ids of elements on its page; "id_<name>_field" is a field) follow
+    from which fields: the page draws them anew when one of these changes. What they then offer is
+    made in the constructor, and where it follows from a value of the form in `fit`.
+    """
+
+    depends_on: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+
+    @property
+    def redrawn_when(self) -> str:
+        """Return when parts are drawn anew, as htmx reads it; empty where none depends."""
+        masters = {name for names in self.depends_on.values() for name in names}
+        return ", ".join(
+            f"change from:#{self[name].auto_id}"
+            for name in self.fields
+            if name in masters and not self.fields[name].disabled
+        )
+
+    @property
+    def redrawn_parts(self) -> str:
+        """Return the parts that are drawn anew, as htmx reads it."""
+        return ",".join(f"#{part}" for part in self.depends_on)
+
+    def present(self, name: str) -> Any:
+        """Return what a field holds now, as text or as its initial value.
+
+        Unlike `form[name].value()` it may be asked before `take_up`: that one remembers.
+        """
+        field = self.fields[name]
+        if self.is_bound and not field.disabled:
+            return field.widget.value_from_datadict(self.data, self.files, self.add_prefix(name))
+        return self.get_initial_for_field(field, name)
+
+    def fit(self) -> None:
+        """Let fields offer what follows from the others' present values; see `depends_on`."""
 
     @property
     def is_long(self) -> bool:
@@ -64,6 +99,7 @@ class PortalForm(forms.Form):
             value = self.fields[name].widget.value_from_datadict(data, MultiValueDict(), name)
             if name in draft or value is not None:
                 self.initial[name] = value
+        self.fit()
 
     def refuse(self, error: DomainError) -> None:
         """Take over a service's error: each message to its field, the rest on top."""

@@ -278,7 +278,8 @@ class FormPage(PortalPage):
     Set `form_class`, `submit` (the button's word) and write `act`; `load` finds and permits.
     A refusal of the service stands beside its fields with its own status; what was typed stays.
     A long form keeps a draft by itself: `?draft=keep` takes what is typed, `?draft=discard` forgets
-    it (both POST), `?draft=continue` shows it again.
+    it (both POST), `?draft=continue` shows it again. Sent with `draw`, nothing is done: the page
+    comes back with what is typed, and its fields offer what follows from it.
     """
 
     template_name = "foundation/form.html"
@@ -318,6 +319,8 @@ class FormPage(PortalPage):
         self.load()
         if request.GET.get("draft") in ("keep", "discard"):
             return self.draft_answer(keep=request.GET["draft"] == "keep")
+        if "draw" in request.POST:
+            return self.drawn_anew()
         form = self.form_class(
             request.POST, request.FILES, initial=self.initial(), **self.form_arguments()
         )
@@ -364,6 +367,14 @@ class FormPage(PortalPage):
         except TooLongToKeep as error:
             names["error"] = error.message
         return render(self.request, "components/draft_kept.html", names)
+
+    def drawn_anew(self) -> HttpResponse:
+        """Draw the form with what is typed, and nothing said of it: it is not finished yet."""
+        form = self.form_class(initial=self.initial(), **self.form_arguments())
+        form.take_up(form.typed(self.request.POST))
+        answer = self.form_answer(form)
+        answer["HX-Trigger-After-Swap"] = "drawn"  # what is reckoned from the fields asks again
+        return answer
 
     def act_once(self, form: PortalForm) -> str:
         """Act and return where to go; a form with an idempotency key acts once for each key."""

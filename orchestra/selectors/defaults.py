@@ -3,10 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import QuerySet
-
 from inventory.foundation.defaults import values_in_force
-from inventory.foundation.models import Project
 from orchestra.models import LeaseDefaults
 
 
@@ -33,11 +30,3 @@ def lease_rules(*, organisation_id: int | None, at: datetime) -> LeaseRules:
         warning_days=tuple(sorted(set(values["warning_days"].value), reverse=True)),
         stop_first=values["stop_first"].value,
     )
-
-
-def common_lease_days(*, projects: QuerySet[Project], at: datetime) -> int | None:
-    """Return after how many days test and development end in all of the projects, None where they
-    differ."""
-    organisations = projects.order_by().values_list("organisation_id", flat=True).distinct()
-    days = {lease_rules(organisation_id=one, at=at).lease_days for one in organisations}
-    return days.pop() if len(days) == 1 else None

@@ -205,10 +205,7 @@ def live_of(found: Deployment) -> list[Any]:
 
 @require_POST
 def deployment_estimate(request: HttpRequest, pk: int, what: str) -> HttpResponse:
-    """Answer a change's form while it is filled in: a fragment, never an error for what is typed.
-
-    Where another service was chosen its own choices are sent along.
-    """
+    """Answer a change's form while it is filled in: a fragment, never an error for what is typed."""
     if what not in Alteration.values:
         raise NotVisible(_("There is nothing at this address that you may see."))
     viewer: Any = request.user
@@ -223,12 +220,6 @@ def deployment_estimate(request: HttpRequest, pk: int, what: str) -> HttpRespons
         form.is_valid()
         chosen = form.cleaned_data.get("offering", "")
         arguments = {"parameters": form.parameters(), "offering": offering_of(found, chosen)}
-        if slug != request.POST.get("shown", slug):
-            fresh = ResizeForm(
-                initial={CHOICE + name: value for name, value in found.parameters.items()},
-                **size_arguments(found, slug),
-            )
-            names |= {"form": fresh, "shown": slug, "is_new_choice": True}
     else:
         form = ExtendForm(request.POST) if what == "extend" else EndForm(request.POST, name="")
         form.is_valid()

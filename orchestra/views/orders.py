@@ -1,7 +1,8 @@
 """Requests: the form with its live estimate, the list, and the page that shows what will happen."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any
 
 from django.contrib import messages
@@ -16,6 +17,7 @@ from django.views.decorators.http import require_POST
 from inventory.foundation.clock import database_now
 from inventory.foundation.errors import DomainError
 from inventory.foundation.idempotency import KeyReused
+from inventory.foundation.models import Project
 from inventory.foundation.pages import FormPage, ListPage, PortalPage, find
 from inventory.foundation.periods import zone_named
 from inventory.foundation.permissions import Action, may, projects_where, require_anywhere
@@ -28,13 +30,13 @@ from orchestra.models import Order, Plan
 from orchestra.policies import by_rule, reasons_of
 from orchestra.selectors.catalogue import offered
 from orchestra.selectors.changes import Difference, differences
-from orchestra.selectors.defaults import common_lease_days
 from orchestra.selectors.history import history_of, waiting_since
 from orchestra.selectors.orders import deciders, inbox, order_detail, visible_orders
 from orchestra.services.approvals import submit_order
 from orchestra.services.estimates import COUNTED_UP_TO, Estimate, estimate
 from orchestra.services.order_states import NotTheRequester
 from orchestra.services.orders import EDITABLE, cancel_order, edit_order, place_order
+from orchestra.services.terms import term_words
 from orchestra.tables import OrderTable
 
 CANCELLABLE = {
@@ -85,7 +87,7 @@ class RequestForService(FormPage):
             "offering_version": self.version,
             "projects": projects,
             "order": self.order,
-            "lease_days": common_lease_days(projects=projects, at=database_now()),
+            "terms": terms_at(database_now()),
         }
 
     def context(self) -> dict[str, Any]:
@@ -102,6 +104,11 @@ class RequestForService(FormPage):
             "order": self.order,
             "estimate_url": address,
         }
+
+
+def terms_at(at: datetime) -> Callable[[Project, str], str]:
+    """Return what says when an application of a project and environment would end."""
+    return lambda project, environment: term_words(project=project, environment=environment, at=at)
 
 
 class RequestNew(RequestForService):
@@ -161,7 +168,7 @@ def last_number(address: str) -> int:
     return int(found[1]) if found else 0
 
 
-NOT_AGAIN = {"name", "start_at", "end_at", "version"}
+NOT_AGAIN = {"name", "pool", "start_at", "end_at", "version"}
 
 
 class RequestEdit(RequestForService):
@@ -208,9 +215,16 @@ def request_estimate(request: HttpRequest, slug: str) -> HttpResponse:
     require_anywhere(user, Action.ORDER_PLACE)  # type: ignore[arg-type]
     version = offered(user=user, slug=slug)  # type: ignore[arg-type]
     projects = projects_where(user, Action.ORDER_PLACE).order_by("name", "pk")  # type: ignore[arg-type]
-    form = RequestForm(request.POST, offering_version=version, projects=projects)
-    form.is_valid()
     order = edited_order(request)
+    at = database_now()
+    form = RequestForm(
+        request.POST,
+        offering_version=version,
+        projects=projects,
+        order=order,
+        terms=terms_at(at),
+    )
+    form.is_valid()
     project = order.project if order else form.cleaned_data.get("project")
     found = None
     if project is not None:
@@ -218,7 +232,7 @@ def request_estimate(request: HttpRequest, slug: str) -> HttpResponse:
             requester=user,  # type: ignore[arg-type]
             project=project,
             offering=version.offering,
-            at=database_now(),
+            at=at,
             **form.wish(),
         )
     names = {"estimate": found, "hints": hints(form, found, order), "version": version}

@@ -36,3 +36,14 @@ document.addEventListener("click", (event) => {
 const showErrors = (part) => part.querySelector("[data-error-summary]")?.focus();
 showErrors(document);
 document.addEventListener("htmx:afterSettle", (event) => showErrors(event.target));
+
+// A part of a form that is drawn anew keeps what was typed into it since it was asked for; a choice
+// that is not offered any more does not come back.
+document.addEventListener("htmx:oobBeforeSwap", (event) => {
+  for (const old of event.detail.target.querySelectorAll("input[id], select[id], textarea[id]")) {
+    const fresh = event.detail.fragment.querySelector(`#${CSS.escape(old.id)}`);
+    if (!fresh || fresh.tagName !== old.tagName) continue;
+    if (old.type === "checkbox" || old.type === "radio") fresh.checked = old.checked;
+    else if (old.tagName !== "SELECT" || [...fresh.options].some((one) => one.value === old.value)) fresh.value = old.value;
+  }
+});

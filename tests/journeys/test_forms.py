@@ -1,7 +1,7 @@
 """Forms and figures in a real browser: nothing typed is lost, and charts draw under the policy."""
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from tests.journeys.axe import assert_accessible, assert_reflows
 from tests.journeys.conftest import Enter
@@ -55,6 +55,63 @@ def test_a_request_half_typed_waits_for_its_writer(enter: Enter) -> None:
     expect(there.get_by_text(DRAFT)).to_have_count(0)
     mia.watched.assert_clean()
     elsewhere.watched.assert_clean()
+
+
+def test_what_a_field_offers_follows_from_the_others(enter: Enter) -> None:
+    """The server draws it anew: what is typed meanwhile stays, and so does the focus."""
+    mia = enter("mia")
+    page = mia.page
+    page.goto("/catalogue/")
+    page.locator(".tile-foot a").first.click()
+    ends, environment = page.locator("#id_end_at_helptext"), page.get_by_label("Environment")
+    pool = page.get_by_role("combobox", name="Pool")
+    expect(ends).to_contain_text("Test and development end after 90 days")
+    expect(pool.locator("option")).not_to_have_count(1)
+    pool.select_option(index=1)
+    chosen = pool.input_value()
+
+    # The answer is held back until something was typed that it cannot know of.
+    held: list[Route] = []
+    page.route(
+        "**/request/**",
+        lambda route: (
+            held.append(route) if "draw=1" in (route.request.post_data or "") else route.continue_()
+        ),
+    )
+    environment.focus()
+    environment.select_option("production")
+    page.get_by_label("Start").fill("2030-01-01T08:00")
+    page.get_by_label("End").fill("2030-03-01T10:00")
+    expect(ends).to_contain_text("Test and development end")
+    held.pop().continue_()
+    expect(ends).to_contain_text("production is confirmed anew every 12 months")
+    expect(page.get_by_label("End")).to_be_focused()
+    expect(page.get_by_label("End")).to_have_value("2030-03-01T10:00")
+    expect(page.get_by_label("Start")).to_have_value("2030-01-01T08:00")
+    expect(pool).to_have_value(chosen)
+    expect(environment).to_have_value("production")
+    page.unroute("**/request/**")
+    environment.select_option("test")
+    expect(ends).to_contain_text("A test ends after 90 days")
+    assert_accessible(page)
+    mia.watched.assert_clean()
+
+
+def test_without_a_script_a_button_draws_it_anew(enter: Enter) -> None:
+    mia = enter("mia", java_script_enabled=False)
+    page = mia.page
+    page.goto("/catalogue/")
+    page.locator(".tile-foot a").first.click()
+    page.get_by_label("Environment").select_option("production")
+    page.get_by_label("Business reason").fill("Because")
+    page.get_by_role("button", name="Show what can be chosen now").click()
+    expect(page.locator("#id_end_at_helptext")).to_contain_text("production is confirmed anew")
+    expect(page.get_by_label("Business reason")).to_have_value("Because")
+    expect(page.get_by_label("Environment")).to_have_value("production")
+    expect(page.locator("[data-error-summary]")).to_have_count(0)
+    page.get_by_role("button", name="Show what will happen").click()
+    expect(page.locator("[data-error-summary]")).to_have_count(1)  # now it was meant: no name yet
+    expect(page.get_by_label("Business reason")).to_have_value("Because")
 
 
 def test_figures_draw_in_both_themes_and_their_numbers_can_be_read(enter: Enter) -> None:

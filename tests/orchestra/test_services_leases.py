@@ -13,11 +13,11 @@ from django.db import connection
 
 from inventory.foundation.choices import Role
 from inventory.foundation.errors import Forbidden, InvalidInput, NotVisible
-from inventory.foundation.models import AuditEvent, Event, Project, RoleGrant, User
+from inventory.foundation.models import AuditEvent, Event, RoleGrant, User
 from orchestra.choices import DeploymentState, DueKind, MailState, NoticeKind
 from orchestra.lifecycle import warning_now
 from orchestra.models import Deployment, LeaseWarning, Notification, Order
-from orchestra.selectors.defaults import common_lease_days, lease_rules
+from orchestra.selectors.defaults import lease_rules
 from orchestra.selectors.deployments import visible_deployments
 from orchestra.selectors.leases import ending_soon, overdue
 from orchestra.services.defaults import set_lease_defaults
@@ -68,8 +68,6 @@ def test_a_test_without_an_end_gets_the_defaults_one(
     assert placed.end_at == NOW + timedelta(days=14)
     forever = place(catalogue, member, name="prod", environment="production", end_at=None)
     assert forever.end_at is None
-    projects = Project.objects.filter(pk=catalogue.project.pk)
-    assert common_lease_days(projects=projects, at=NOW) == 14
 
 
 def test_warnings_come_thirty_seven_and_one_day_before(

@@ -42,7 +42,6 @@ def filled(web: Deployment, **changes: Any) -> dict[str, Any]:
         "version": web.generation,
         "idempotency_key": uuid4().hex,
         "offering": "",
-        "shown": "",
         "parameters.disk": "100",
     }
     return fields | changes
@@ -195,10 +194,15 @@ def test_another_service_brings_its_own_choices(
     make_large(catalogue)
     client, address = signed_in(member), f"/applications/{web.pk}/resize/"
     assert '<option value="linux-l">' in client.get(address).content.decode()
-    effect = client.post(f"{address}estimate/", filled(web, offering="linux-l"))
-    assert 'hx-swap-oob="true"' in effect.content.decode()
+    fields = filled(web, offering="linux-l")
+    effect = client.post(f"{address}estimate/", fields)
     assert "8 vCPU" in effect.content.decode()
-    order = order_of(client.post(address, filled(web, offering="linux-l", shown="linux-l")))
+    drawn = client.post(address, fields | {"draw": "1", "parameters.disk": "120"}).content.decode()
+    assert 'hx-trigger="change from:#id_offering" hx-select-oob="#choices"' in drawn
+    assert 'value="120"' in drawn  # what was typed stays
+    assert "It is full" in drawn
+    assert web.orders.count() == 1
+    order = order_of(client.post(address, fields))
     assert order.offering_version.offering.slug == "linux-l"
     again = client.get(f"{address}?again={order.pk}").content.decode()
     assert '<option value="linux-l" selected>' in again

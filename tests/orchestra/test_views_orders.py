@@ -7,12 +7,13 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from inventory.foundation.models import Membership, User
+from inventory.foundation.models import Membership, Organisation, Project, User
 from orchestra.choices import OrderState
 from orchestra.models import Order, Run
 from tests.cast import NOW
+from tests.factories import make_pool
 from tests.orchestra.pages import asked, large, send_form, sha_of, signed_in, typed
-from tests.orchestra.world import Catalogue
+from tests.orchestra.world import Catalogue, make_connection
 
 pytestmark = pytest.mark.django_db
 
@@ -39,6 +40,59 @@ def test_the_form_draws_a_control_for_each_choice(browser: Client, catalogue: Ca
     assert '<option value="debian-12">' in page
     assert "Time in Europe/Berlin" in page
     assert "hx-post=" in page
+
+
+def test_fields_follow_from_others_and_nothing_typed_is_lost(
+    browser: Client, catalogue: Catalogue, member: User, owner: User
+) -> None:
+    """Another project has other pools, production has no end by itself; nothing is sent for it."""
+    elsewhere = Organisation.objects.create(name="Lab", slug="lab")
+    lab = Project.objects.create(
+        organisation=elsewhere, name="Lab", slug="lab", owner=member, deputy=owner, created_at=NOW
+    )
+    pool = make_pool(elsewhere, name="Bench")
+    make_connection(pool)
+    catalogue.version.pools.add(pool)
+    address = "/catalogue/linux-m/request/"
+    north, south = (f">{one.name}</option>" for one in (catalogue.pool, pool))
+
+    page = browser.get(f"{address}?project={catalogue.project.pk}").content.decode()
+    assert north in page
+    assert south not in page
+    assert 'hx-select-oob="#id_pool_field,#id_end_at_field"' in page
+    assert "Test and development end after 90 days" in page
+
+    fields = typed(
+        catalogue, project=lab.pk, environment="production", name="half", end_at="", draw="1"
+    )
+    answer = browser.post(address, fields | {"parameters.disk": "not yet a number"})
+    page = answer.content.decode()
+    assert answer.status_code == 200
+    assert answer["HX-Trigger-After-Swap"] == "drawn"
+    assert south in page
+    assert north not in page
+    assert "production is confirmed anew every 12 months" in page
+    for kept in ('value="half"', "Try the new checkout", "production", "not yet a number"):
+        assert kept in page
+    assert "error-summary" not in page
+    assert not Order.objects.exists()
+
+    # Without a script one simply sends it: a pool of the other project is refused, hers is offered.
+    del fields["draw"]
+    answer = browser.post(address, fields | {"pool": catalogue.pool.pk})
+    assert answer.status_code == 400
+    assert south in answer.content.decode()
+    assert browser.post(address, fields | {"pool": pool.pk}).status_code == 302
+    order = Order.objects.get()
+    assert (order.project, order.pool) == (lab, pool)
+    page = browser.get(f"/requests/{order.pk}/edit/").content.decode()
+    assert f'<option value="{pool.pk}" selected{south}' in page
+
+
+def test_what_is_chosen_nonsense_is_answered(browser: Client, catalogue: Catalogue) -> None:
+    for project in ("x", "9" * 40, "\0", "-1", "999999"):
+        fields = typed(catalogue, project=project, draw="1", environment="moon")
+        assert browser.post("/catalogue/linux-m/request/", fields).status_code == 200, project
 
 
 def test_from_form_to_delivery_by_rule(browser: Client, catalogue: Catalogue) -> None:
