@@ -20,6 +20,7 @@ from inventory.foundation.choices import Via
 from inventory.foundation.errors import Conflict
 from inventory.foundation.models import Organisation, User
 from inventory.foundation.trail import Trail, on_trail
+from inventory.models import Pool
 from orchestra import engine
 from orchestra.choices import Decision, OrderState
 from orchestra.demo import estate
@@ -31,7 +32,7 @@ from orchestra.demo.money import Event, announcements, make_budgets, make_money
 from orchestra.demo.office import Office
 from orchestra.demo.people import Company, make_company
 from orchestra.demo.story import FAILS, RULE, STAYS, Request, ahead, story
-from orchestra.demo.supply import Supply, make_supply
+from orchestra.demo.supply import GPUS, Supply, make_supply
 from orchestra.demo.traffic import Counters
 from orchestra.models import Connection, Deployment, Order, WorkerBeat
 from orchestra.selectors.orders import latest_plan
@@ -169,26 +170,6 @@ def _set_rules(company: Company, calendar: Calendar) -> None:
             actor=payments.owner,
             at=min(start, calendar.now) - timedelta(days=25),
         )
-    # Under way while people look: both could be ended early. Nothing of theirs waits for it.
-    archive, backup = company.projects["archive"], company.projects["backup"]
-    add_freeze(
-        name="Papers are counted",
-        reason="The auditors compare the archive with the books.",
-        start_at=calendar.now - timedelta(days=3),
-        end_at=calendar.now + timedelta(days=11),
-        project=archive,
-        actor=archive.owner,
-        at=calendar.now - timedelta(days=10),
-    )
-    add_window(
-        name="Tapes are exchanged",
-        reason="Somebody is there all week.",
-        start_at=calendar.now - timedelta(days=2),
-        end_at=calendar.now + timedelta(days=12),
-        project=backup,
-        actor=backup.owner,
-        at=calendar.now - timedelta(days=10),
-    )
     thursday = calendar.as_of + timedelta(days=(3 - calendar.as_of.weekday()) % 7)
     for week in range(WINDOWS):
         opens = calendar.moment(thursday + timedelta(days=7 * week), 22)
@@ -201,6 +182,30 @@ def _set_rules(company: Company, calendar: Calendar) -> None:
             actor=ledger.owner,
             at=calendar.now - timedelta(days=25),
         )
+    _rest_payroll(company, calendar)
+
+
+def _rest_payroll(company: Company, calendar: Calendar) -> None:
+    """Let one freeze be in force, where nothing else happens, and one window that never shuts."""
+    payroll, at = company.projects["payroll"], calendar.now - timedelta(days=1)
+    add_freeze(
+        name="New tax rules",
+        reason="Nothing changes until the new rules are tested.",
+        start_at=at,
+        end_at=None,
+        project=payroll,
+        actor=payroll.owner,
+        at=at,
+    )
+    add_window(
+        name="Any time",
+        reason="The research lab needs no agreed hours.",
+        start_at=None,
+        end_at=None,
+        pool=Pool.objects.get(slug=GPUS),
+        actor=company.people["oscar"],
+        at=at,
+    )
 
 
 @dataclass(frozen=True)
