@@ -6,6 +6,7 @@ from datetime import date, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 
 from django.utils.formats import date_format, number_format
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -14,10 +15,12 @@ from billing.selectors.costs import CostReport
 from billing.selectors.histories import BudgetCourse, CostHistory
 from inventory.foundation.figures import Figure, Series
 from inventory.foundation.periods import next_month
+from inventory.foundation.sparklines import sparkline
 
 COLOURS = 5  # groups drawn with a colour of their own; the sixth colour is everything else
 CENT = Decimal("0.01")
 TENTH = Decimal("0.1")
+NOTHING = Decimal(0)
 
 
 def cost_figure(*, report: CostReport) -> Figure:
@@ -38,6 +41,49 @@ def cost_figure(*, report: CostReport) -> Figure:
         x_type="date" if report.every == "day" else "category",
         as_of=report.completeness.as_of,
     )
+
+
+def cost_sparks(*, report: CostReport) -> dict[str, SafeString]:
+    """Return the course of each line's costs as a small line, by its key, told in words.
+
+    Day by day it ends with the last whole day: what is not over yet would look like a fall.
+    """
+    starts = list(_starts(report))
+    if report.every == "day":
+        starts = starts[: max(report.days, 0)]
+    amounts: dict[str, dict[date, Decimal]] = defaultdict(dict)
+    for row in report.rows:
+        if row.start is not None:
+            amounts[row.key][row.start] = row.amount
+    return {
+        line.key: _spark(line.name, [amounts[line.key].get(one, NOTHING) for one in starts], report)
+        for line in report.lines
+    }
+
+
+def _spark(name: str, numbers: Sequence[Decimal], report: CostReport) -> SafeString:
+    if len(numbers) < 2:
+        return sparkline(numbers=(), words="")
+
+    def text(number: Decimal) -> str:
+        cents = number.quantize(CENT, ROUND_HALF_UP)
+        return number_format(cents, decimal_pos=2, use_l10n=True, force_grouping=True)
+
+    sentence = (
+        _("%(name)s by day: %(first)s %(currency)s at first, %(high)s at most, %(last)s at last")
+        if report.every == "day"
+        else _(
+            "%(name)s by month: %(first)s %(currency)s at first, %(high)s at most, %(last)s at last"
+        )
+    )
+    words = sentence % {
+        "name": name or _("What has no name"),
+        "first": text(numbers[0]),
+        "high": text(max(numbers)),
+        "last": text(numbers[-1]),
+        "currency": report.currency,
+    }
+    return sparkline(numbers=numbers, words=words)
 
 
 def cost_finding(*, report: CostReport) -> str:

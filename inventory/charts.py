@@ -6,11 +6,13 @@ from decimal import Decimal
 from typing import Literal
 
 from django.utils.formats import date_format, number_format
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from inventory.capacity import amount_text
 from inventory.foundation.figures import Figure, Series
+from inventory.foundation.sparklines import sparkline
 from inventory.models import Pool
 from inventory.selectors import PoolCapacity
 from inventory.selectors.histories import PoolHistory
@@ -190,3 +192,21 @@ def per_cent(row: PoolCapacity, amount: int) -> Decimal:
 def share(amount: int, whole: int) -> Decimal | None:
     """Return a share in per cent, to one decimal; None of nothing."""
     return (Decimal(amount) * 100 / whole).quantize(TENTH) if whole > 0 else None
+
+
+def use_spark(*, label: str, shares: Sequence[Decimal | None]) -> SafeString:
+    """Return how much of a class was held over the last days as a small line, told in words."""
+    known = [share for share in shares if share is not None]
+    if len(known) < 2:
+        return sparkline(numbers=(), words="")
+    words = _(
+        "%(label)s held over %(days)s days: %(first)s %% at first, %(high)s %% at most, "
+        "%(last)s %% now"
+    ) % {
+        "label": label,
+        "days": len(shares) - 1,
+        "first": number_format(known[0], use_l10n=True),
+        "high": number_format(max(known), use_l10n=True),
+        "last": number_format(known[-1], use_l10n=True),
+    }
+    return sparkline(numbers=shares, words=words, top=100)

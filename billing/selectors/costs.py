@@ -60,7 +60,8 @@ class CostReport:
     """The costs of [first, last] (months, both included) in one currency.
 
     `rows` are the sums by day or month and group, exact; `lines` the groups, the largest first;
-    `days` says how many whole days the comparison is over.
+    `days` says how many whole days the comparison is over; not `has_before`: nothing at all was
+    charged in the months before, so that there is nothing to compare with.
     """
 
     by: str
@@ -77,6 +78,7 @@ class CostReport:
     change: Decimal
     days: int
     completeness: Completeness
+    has_before: bool = True
 
     @property
     def compared(self) -> Decimal:
@@ -129,6 +131,7 @@ def cost_report(
         change=pricing.total(list(whole_days.values())) - pricing.total(list(before.values())),
         days=(until - first).days,
         completeness=completeness,
+        has_before=bool(earlier_daily),
     )
 
 

@@ -8,7 +8,13 @@ from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
-from billing.charts import budget_figure, cost_figure, history_figure, year_figure
+from billing.charts import (
+    budget_figure,
+    cost_figure,
+    cost_sparks,
+    history_figure,
+    year_figure,
+)
 from billing.choices import AccountMode
 from billing.filters import GROUPINGS, CostFilter
 from billing.models import Budget, Charge
@@ -83,7 +89,7 @@ class Costs(CostPage):
             return self.page(self.form_names(filters) | {"report": None}, status=400)
         report = self.report(filters)
         word = dict(GROUPINGS)[report.by]
-        kept = self.kept(report)
+        kept, sparks = self.kept(report), cost_sparks(report=report)
         return self.page(
             self.form_names(filters)
             | {
@@ -91,7 +97,10 @@ class Costs(CostPage):
                 "word": word,
                 "figure": cost_figure(report=report) if report.lines else None,
                 "year": self.year(filters, report, word) if report.currency else None,
-                "lines": [(line, self.drill(report, line.key, kept)) for line in report.lines],
+                "lines": [
+                    (line, self.drill(report, line.key, kept), sparks[line.key])
+                    for line in report.lines
+                ],
                 "csv": f"{reverse('billing:costs-csv')}?{urlencode(kept)}",
                 "csv_by_time": (
                     f"{reverse('billing:costs-csv')}?{urlencode(kept | {'every': report.every})}"

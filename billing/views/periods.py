@@ -1,6 +1,10 @@
 """Months for finance: what is open, does it tie, close it, and take the file away."""
 
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -11,12 +15,14 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from billing import pricing
 from billing.choices import PeriodState
 from billing.exports import focus_1_2
 from billing.filters import PeriodFilter
 from billing.forms import CloseForm
 from billing.models import BillingPeriod
 from billing.selectors import reconcile, visible_accounts
+from billing.selectors.reconciliation import Reconciliation
 from billing.selectors.visibility import managed_months, managed_periods
 from billing.services import CannotClose, close_period
 from billing.tables import PeriodTable
@@ -71,8 +77,42 @@ class MonthDetail(PortalPage):
                 ],
                 "closed": sum(row.period.state == PeriodState.CLOSED for row in rows),
                 "ties": all(not row.difference for row in rows),
+                "totals": totals_of(rows),
             }
         )
+
+
+@dataclass(frozen=True)
+class MonthTotal:
+    """The sums of a month's accounts in one currency; of documents only where there are any."""
+
+    currency: str
+    accounts: int
+    usage_cost: Decimal
+    charges: Decimal
+    printed_total: Decimal | None
+    difference: Decimal
+
+
+def totals_of(rows: Sequence[Reconciliation]) -> list[MonthTotal]:
+    """Add up each currency by itself, in alphabetical order."""
+    by_currency: dict[str, list[Reconciliation]] = defaultdict(list)
+    for row in rows:
+        by_currency[row.period.account.currency].append(row)
+    totals = []
+    for currency, mine in sorted(by_currency.items()):
+        printed = [row.printed_total for row in mine if row.printed_total is not None]
+        totals.append(
+            MonthTotal(
+                currency=currency,
+                accounts=len(mine),
+                usage_cost=pricing.total([row.usage_cost for row in mine]),
+                charges=pricing.total([row.charges for row in mine]),
+                printed_total=pricing.total(printed) if printed else None,
+                difference=pricing.total([row.difference for row in mine]),
+            )
+        )
+    return totals
 
 
 class ClosePeriod(FormPage):

@@ -7,12 +7,22 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
+from django.db import connection
 from django.db.models import QuerySet
 from django.db.models.functions import Coalesce
 
 from inventory.models import CapacitySpan, Pool, ResourceClass, ResourceProvider
 
 TENTH = Decimal("0.1")
+HELD_AT = """
+    SELECT host.pool_id, stock.resource_class_id, moment.number, sum(span.used), sum(span.capacity)
+    FROM unnest(%s::timestamptz[]) WITH ORDINALITY AS moment(at, number)
+    JOIN inventory_capacityspan AS span ON span.during @> moment.at
+    JOIN inventory_inventory AS stock ON stock.id = span.inventory_id
+    JOIN inventory_resourceprovider AS host ON host.id = stock.provider_id
+    WHERE host.pool_id = ANY(%s)
+    GROUP BY 1, 2, 3
+"""
 Shares = tuple[Decimal | None, ...]
 
 
@@ -76,6 +86,25 @@ def pool_history(*, pool: Pool, edges: Sequence[datetime], fullest: int = 0) -> 
         fullest=tuple(hosts[:fullest]),
         hosts=len(hosts),
     )
+
+
+def held_at(
+    *, pools: Sequence[Pool], instants: Sequence[datetime]
+) -> dict[tuple[int, int], Shares]:
+    """Return what was held of each pool's classes at the instants, in per cent of their capacity.
+
+    By pool id and class id; None where there was no capacity. One query, added up by the database:
+    a list of large pools must not read every span of theirs.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(HELD_AT, [list(instants), [pool.pk for pool in pools]])
+        rows = cursor.fetchall()
+    found: dict[tuple[int, int], list[Decimal | None]] = {}
+    for pool_id, class_id, number, used, capacity in rows:
+        shares = found.setdefault((pool_id, class_id), [None] * len(instants))
+        if capacity:
+            shares[number - 1] = (used * 100 / capacity).quantize(TENTH)
+    return {key: tuple(shares) for key, shares in found.items()}
 
 
 def _spans(pool: Pool, start: datetime, end: datetime) -> QuerySet[CapacitySpan, tuple]:  # type: ignore[type-arg]

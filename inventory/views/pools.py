@@ -1,17 +1,26 @@
 """The pages of pools: what there is, what is held, how full it was, who looks after it."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.urls import reverse
+from django.utils.safestring import SafeString
 from django.utils.timezone import get_current_timezone_name, localtime
 from django.utils.translation import gettext_lazy
 
-from inventory.charts import Every, capacity_figure, hosts_figure, overcommit_figure, use_figure
+from inventory.charts import (
+    Every,
+    capacity_figure,
+    hosts_figure,
+    overcommit_figure,
+    use_figure,
+    use_spark,
+)
 from inventory.choices import RankingPolicy
 from inventory.filters import HostFilter
 from inventory.foundation.clock import database_now
@@ -41,6 +50,7 @@ from inventory.foundation.tables import PortalTable
 from inventory.models import Pool, ResourceProvider
 from inventory.placement import Need, headroom
 from inventory.selectors import (
+    PoolCapacity,
     host_rows,
     hosts_of,
     may_look_into,
@@ -49,7 +59,7 @@ from inventory.selectors import (
     quota_use,
     visible_pools,
 )
-from inventory.selectors.histories import pool_history
+from inventory.selectors.histories import held_at, pool_history
 from inventory.selectors.resources import usual_sizes
 from inventory.services.roles import POOL_ROLES, grant_pool_role, revoke_pool_role
 from inventory.tables import CapacityTable, HostTable, capacity_lines
@@ -61,6 +71,7 @@ RANGES: dict[str, tuple[Any, Every]] = {
 }
 STRETCHES: dict[Every, int] = {"day": 30, "week": 13, "month": 12}
 DRAWN_HOSTS = 30
+SPARK_DAYS = 30
 SHOWN = 50
 COUNTED = 500
 PROJECTS_SHOWN = 8
@@ -85,7 +96,20 @@ class Pools(PortalPage):
             return csv_file(
                 CapacityTable(lines), name="pools", count=len(lines), origin=origin_of(request)
             )
-        return self.page({"pools": shown, "at": at})
+        days = [at - timedelta(days=number) for number in range(SPARK_DAYS, -1, -1)]
+        course = held_at(pools=pools, instants=days)
+        drawn = [
+            (pool, [(row, spark_of(pool, row, course)) for row in rows]) for pool, rows in shown
+        ]
+        return self.page({"pools": drawn, "at": at})
+
+
+def spark_of(
+    pool: Pool, row: PoolCapacity, course: Mapping[tuple[int, int], Sequence[Decimal | None]]
+) -> SafeString:
+    """Return how much of a pool's class was held over the last days as a small line."""
+    shares = course.get((pool.pk, row.resource_class.pk), ())
+    return use_spark(label=row.resource_class.label, shares=shares)
 
 
 class PoolDetail(ListPage):

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
@@ -167,6 +168,28 @@ def test_the_same_days_are_compared(books: Money, owner: User) -> None:
     assert Decimal(line["Change, exact"]) == Decimal(line["Exact amount"]) - Decimal(
         line["Same days before, exact"]
     )
+
+
+def test_with_nothing_before_there_is_nothing_to_compare_with(books: Money, owner: User) -> None:
+    """Not "0.00 then": the machines simply were not there yet."""
+    page = signed_in(owner).get("/costs/", SPAN).text  # January and February; nothing in 2025
+
+    assert "No figures before" in page
+    assert "Same days before" not in page
+    later = signed_in(owner).get("/costs/", {"since": "2026-02", "until": "2026-02"}).text
+    assert "No figures before" not in later
+    assert "Same days before" in later
+
+
+def test_each_line_shows_its_course(books: Money, owner: User) -> None:
+    """As many points as whole days, told in words, and no style that the policy forbids."""
+    february = {"since": "2026-02", "until": "2026-02"}
+    page = signed_in(owner).get("/costs/", february).text
+    (spark,) = re.findall(r'<svg class="spark" role="img" aria-label="([^"]+)".*?</svg>', page)
+    assert spark.startswith("Shop by day: ")
+    assert " EUR at first, " in spark
+    (points,) = re.findall(r'<polyline class="spark-line" points="([^"]+)"', page)
+    assert len(points.split()) == 14
 
 
 def test_completeness_is_said(books: Money, owner: User) -> None:
@@ -350,6 +373,12 @@ def test_the_month_ties(books: Money, finance: User) -> None:
 
     january = client.get("/months/2026-01/").text
     february = client.get("/months/2026-02/").text
+    total = january[january.index("<tfoot>") : january.index("</tfoot>")]
+    assert "Total of 1 account in EUR" in total
+    charged = ledger(period__month=JANUARY)
+    for shown in (f"{charged:.4f}", f"{charged:.2f}"):
+        assert shown in total
+    assert "0.00" in total
 
     assert "It ties" in january
     assert "1 of 1 accounts are closed" in january

@@ -15,7 +15,7 @@ from inventory.charts import overcommit_figure
 from inventory.foundation.models import Organisation, Project, User
 from inventory.models import Pool
 from inventory.selectors import pool_capacity
-from inventory.selectors.histories import pool_history
+from inventory.selectors.histories import held_at, pool_history
 from inventory.services import activate, named_class, set_inventory, set_quota
 from tests.cast import NOW
 from tests.factories import HOST, hold, make_host, make_pool
@@ -156,6 +156,24 @@ def test_queries_do_not_grow(busy: Pool, organisation: Organisation, operator: U
 
     assert queries_of(client, "/pools/") == few <= CEILING
     assert queries_of(client, one) == few_of_one <= CEILING
+
+
+def test_the_list_draws_how_much_was_held_lately(
+    busy: Pool, organisation: Organisation, member: User
+) -> None:
+    """At each instant what the spans say; before there was anything, nothing."""
+    other = make_pool(organisation, name="Other", amounts={"VCPU": 8})
+    instants = [NOW + timedelta(days=day) for day in (-1, 0, 1)]
+    found = held_at(pools=[busy, other], instants=instants)
+    processors = named_class(name="VCPU").pk
+    assert found[busy.pk, processors][1:] == (Decimal("75.0"), Decimal("75.0"))
+    assert found[other.pk, processors][1:] == (Decimal("0.0"), Decimal("0.0"))
+    assert {key[0] for key in held_at(pools=[other], instants=instants)} == {other.pk}
+    assert held_at(pools=[], instants=instants) == {}
+
+    page = signed_in(member).get("/pools/").text
+    assert "held over 30 days: " in page
+    assert "75 % at most, 75 % now" in page or "75.0 % at most, 75.0 % now" in page
 
 
 def test_use_over_time_is_weighted_and_says_what_is_not_over(
