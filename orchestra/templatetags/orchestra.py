@@ -1,5 +1,6 @@
 """How the conductor's pages write durations, amounts of capacity and states."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -81,3 +82,15 @@ DEEDS = {
 def happened(action: str) -> str:
     """Write an audit entry's action in people's words."""
     return str(DEEDS.get(action, action.partition(".")[2].replace("_", " ").capitalize()))
+
+
+@register.filter
+def without_alternatives(refusal: Mapping[str, Any]) -> str:
+    """Return a refusal's message without the alternatives that a page lists below it.
+
+    The message alone says everything, for programs and the history.
+    """
+    message = str(refusal["message"])
+    for instead in refusal.get("alternatives", ()):
+        message = message.replace(f" {instead['message']}", "")
+    return message

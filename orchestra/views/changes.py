@@ -205,7 +205,7 @@ def live_of(found: Deployment) -> list[Any]:
 
 @require_POST
 def deployment_estimate(request: HttpRequest, pk: int, what: str) -> HttpResponse:
-    """Answer a change's form while it is filled in: a fragment, never an error for what is typed."""
+    """Answer a change's form while it is filled in; what is typed is never an error."""
     if what not in Alteration.values:
         raise NotVisible(_("There is nothing at this address that you may see."))
     viewer: Any = request.user

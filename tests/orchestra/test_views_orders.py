@@ -10,8 +10,9 @@ from django.urls import reverse
 from inventory.foundation.models import Membership, Organisation, Project, User
 from orchestra.choices import OrderState
 from orchestra.models import Order, Run
+from orchestra.templatetags.orchestra import without_alternatives
 from tests.cast import NOW
-from tests.factories import make_pool
+from tests.factories import hold, make_pool
 from tests.orchestra.pages import asked, large, send_form, sha_of, signed_in, typed
 from tests.orchestra.world import Catalogue, make_connection
 
@@ -343,3 +344,21 @@ def test_the_same_again_is_filled_in(browser: Client, catalogue: Catalogue) -> N
     assert "Try the new checkout" in page
     for number in ("x", "0", "9" * 30):
         assert browser.get("/catalogue/linux-m/request/", {"again": number}).status_code == 200
+
+
+def test_a_refusal_says_what_would_fit_once(
+    browser: Client, catalogue: Catalogue, organisation: Organisation
+) -> None:
+    """As a list below the reason, on the form and on the request's page; programs read one text."""
+    second = make_pool(organisation, name="Zurich")
+    make_connection(second)
+    catalogue.version.pools.add(second)
+    hold(catalogue.project, catalogue.pool, {"VCPU": 1}, name="other")
+    order = asked(browser, catalogue, pool=catalogue.pool.pk, instances="8", name="many")
+    assert "Zurich has room for all 8 now." in order.refusal["message"]
+    page = browser.get(f"/requests/{order.pk}/").content.decode()
+    alert = page[page.index("It does not fit as it stands") : page.index("Change the request")]
+    assert alert.count("Zurich has room for all 8 now.") == 1
+    assert without_alternatives(order.refusal) in alert
+    said = estimate(browser, catalogue, pool=catalogue.pool.pk, instances="8", name="others")
+    assert said.count("Zurich has room for all 8 now.") == 1
