@@ -86,8 +86,20 @@ def database(name: str, url: str) -> dict[str, object]:
         "PASSWORD": unquote(parts.password or ""),
         "HOST": options.pop("host", unquote(parts.hostname or "")),
         "PORT": port,
-        "OPTIONS": {"connect_timeout": "10", **options},
+        "OPTIONS": {"connect_timeout": "10", **_prepared(options)},
     }
+
+
+def _prepared(options: dict[str, str]) -> dict[str, Any]:
+    """Let the server keep the plans of statements that a connection repeats.
+
+    A worker or a replay says the same few hundred thousands of times, and planning is a large part
+    of each. `?prepare=no` in the address is for poolers that hand each transaction another
+    connection.
+    """
+    if options.pop("prepare", "yes") == "no":
+        return options
+    return {"server_side_binding": True, "prepare_threshold": 3, **options}
 
 
 # Off means that nothing is ever handed over (no sender); a server then needs no other back end.

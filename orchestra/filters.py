@@ -159,7 +159,9 @@ class EntryFilters(PortalFilterSet):
     """What freezes and windows are narrowed by: text, standing, and where they hold."""
 
     search = ("name", "reason", "pool__name", "project__name", "organisation__name")
-    standing = django_filters.MultipleChoiceFilter(choices=EntryStanding, label=_("Standing"))
+    standing = django_filters.MultipleChoiceFilter(
+        choices=EntryStanding.choices, label=_("Standing")
+    )
     pool = django_filters.ModelChoiceFilter(queryset=pools_of, label=_("Pool"))
     project = ProjectChoice()
 
@@ -186,7 +188,9 @@ class RuleFilters(PortalFilterSet):
     """Filters of what rules said: text, standing."""
 
     search = ("policy__name", "policy__slug", "policy__organisation__name")
-    standing = django_filters.MultipleChoiceFilter(choices=EntryStanding, label=_("Standing"))
+    standing = django_filters.MultipleChoiceFilter(
+        choices=EntryStanding.choices, label=_("Standing")
+    )
 
     class Meta:
         model = PolicyVersion

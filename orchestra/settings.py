@@ -4,7 +4,7 @@ from pathlib import Path
 
 from django.utils.csp import CSP
 
-from orchestra import embedded, environment
+from orchestra import embedded, environment, openapi
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR_DIR = Path(environment.text("ORCHESTRA_VAR", str(BASE_DIR / "var"))).resolve()
@@ -223,15 +223,7 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "SCHEMA_PATH_PREFIX": "/api/v1",
-    "ENUM_NAME_OVERRIDES": {
-        path.rpartition(".")[2]: path
-        for path in (
-            *(f"orchestra.choices.{name}" for name in ("OrderState", "RunState", "StepState")),
-            *("orchestra.choices.OrderKind", "inventory.choices.AllocationState"),
-            *(f"inventory.foundation.choices.{name}" for name in ("TransferKind", "WishState")),
-            "billing.choices.PreparedState",
-        )
-    },
+    "ENUM_NAME_OVERRIDES": openapi.ENUM_NAMES,
 }
 REST_KNOX = {"TOKEN_PREFIX": "orc_", "TOKEN_TTL": None}
 MAILERS, ORCHESTRA_MAIL_FROM, ORCHESTRA_URL = environment.mail(VAR_DIR, PORT)

@@ -360,9 +360,7 @@ class OfferingSerializer(serializers.ModelSerializer[OfferingVersion]):
     category = serializers.CharField(source="offering.category")
     summary = serializers.CharField(source="offering.summary")
     version = serializers.IntegerField(source="number")
-    pools: Any = serializers.SlugRelatedField(
-        source="orderable", slug_field="slug", many=True, read_only=True
-    )
+    pools = serializers.SerializerMethodField()
 
     class Meta:
         model = OfferingVersion
@@ -381,6 +379,10 @@ class OfferingSerializer(serializers.ModelSerializer[OfferingVersion]):
             "pools",
             "published_at",
         ]
+
+    def get_pools(self, version: OfferingVersion) -> list[str]:
+        """Return the slugs of the pools from which it may be ordered."""
+        return [pool.slug for pool in version.orderable]  # type: ignore[attr-defined]
 
 
 class RuleSerializer(serializers.ModelSerializer[PolicyVersion]):
