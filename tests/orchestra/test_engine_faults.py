@@ -388,7 +388,7 @@ def test_a_plan_that_was_not_approved_never_starts(stage_with: SetStage) -> None
     stage = stage_with()
     run = stage.run()
     (trigger,) = (one for one in Run._meta.triggers if one.name == "plan_is_fixed")
-    ignored = f"{{{Run._meta.db_table}:{trigger.get_pgid(Run)}}}"
+    ignored = f"{{{trigger.get_pgid(Run)}}}"
     with connection.cursor() as cursor:
         cursor.execute("SELECT set_config('pgtrigger.ignore', %s, false)", [ignored])
         Run.objects.update(snapshot={**run.snapshot, "instances": 9})
