@@ -1,11 +1,12 @@
 """Turn usage into charges: an open period is priced anew as a whole, a closed one never again."""
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 from django.db import connection, transaction
 
@@ -79,16 +80,26 @@ def rate_locked(*, period: BillingPeriod, at: datetime) -> Rated:
     until = min(max(at, period.start_at), period.end_at)
     rated = slices_of(period=period, until=until)
     period.rating_run += 1
+    before = Charge.objects.filter(period=period, correction=None)
+    numbers = dict(before.values_list("line_id", "pk"))
     with connection.cursor() as cursor:
         cursor.execute(
             "DELETE FROM billing_charge WHERE period_id = %s AND correction_id IS NULL",
             [period.pk],
         )
-    Charge.objects.bulk_create(charges_of(period=period, slices=rated.slices), batch_size=BATCH)
+    charges = charges_of(period=period, slices=rated.slices)
+    Charge.objects.bulk_create(_numbered(charges, numbers), batch_size=BATCH)
     period.rated_at, period.rated_to = at, until
     period.failure = " ".join(rated.failures)[:500]
     period.save(update_fields=["rating_run", "rated_at", "rated_to", "failure"])
     return rated
+
+
+def _numbered(charges: Iterable[Charge], numbers: Mapping[UUID, int]) -> Iterator[Charge]:
+    """Give each line the number that it had before, so that a link to it holds."""
+    for charge in charges:
+        charge.pk = numbers.get(charge.line_id)
+        yield charge
 
 
 def rate_open_periods(*, at: datetime) -> RatingReport:

@@ -94,6 +94,17 @@ def test_rating_again_gives_the_same_lines(three: None, money: Money) -> None:
     assert ledger() == before
 
 
+def test_a_link_to_a_line_holds_while_its_month_grows(three: None, money: Money) -> None:
+    rate_period(account=money.account, month=JANUARY, at=berlin(2026, 1, 15))
+    before = dict(Charge.objects.values_list("line_id", "pk"))
+    rate_period(account=money.account, month=JANUARY, at=AFTER)
+    after = dict(Charge.objects.values_list("line_id", "pk"))
+    still_there = before.keys() & after.keys()
+    assert still_there
+    assert all(after[line] == before[line] for line in still_there)
+    assert not {after[line] for line in after.keys() - before.keys()} & set(before.values())
+
+
 def test_an_open_month_is_rated_up_to_now(three: None, money: Money) -> None:
     now = START + timedelta(hours=10)
 
