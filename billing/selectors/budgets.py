@@ -1,7 +1,7 @@
 """What may be spent, what was, and what is promised already."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -43,22 +43,28 @@ class BudgetState:
         return self.actual + self.committed
 
 
+# What is promised beside what runs and is booked, by project id and currency.
+Promises = Mapping[tuple[int, str], Decimal]
+
+
 def budget_state(
-    *, project: Project, at: datetime, promised: Mapping[tuple[int, str], Decimal] | None = None
+    *, project: Project, at: datetime, promised: Callable[[], Promises] = dict
 ) -> BudgetState | None:
     """Return the budget that binds the project at the instant, None when there is none.
 
     A project's own budget and its account's may both hold: the one with less left binds. `promised`
-    is what the caller knows to be promised beside what runs and is booked, by project id and
-    currency; it counts as committed.
+    is asked, where there is a budget, for what the caller knows to be promised; it counts as
+    committed.
     """
     account = account_of(project=project, at=at)
     if account is None:
         return None
-    states = [
-        _state(budget, account, at, promised or {}) for budget in _budgets_of(project, account, at)
-    ]
-    return min(states, key=lambda state: (state.free, state.budget.pk), default=None)
+    budgets = list(_budgets_of(project, account, at))
+    if not budgets:
+        return None
+    beside = promised()
+    states = [_state(budget, account, at, beside) for budget in budgets]
+    return min(states, key=lambda state: (state.free, state.budget.pk))
 
 
 def lock_budgets(*, project: Project, at: datetime) -> list[Budget]:
@@ -87,7 +93,7 @@ def _state(
     budget: Budget,
     account: BillingAccount,
     at: datetime,
-    beside: Mapping[tuple[int, str], Decimal],
+    beside: Promises,
 ) -> BudgetState:
     zone = account.entity.zone
     start, end = day_start(budget.during.lower, zone), day_start(budget.during.upper, zone)

@@ -18,7 +18,7 @@ def budget_state(*, project: Project, at: datetime) -> billing.BudgetState | Non
     sees it only once it is delivered, and two changes in between would both be paid from the same
     rest. While such a change is half done a part of it counts twice; never is one not counted.
     """
-    return billing.budget_state(project=project, at=at, promised=promised_by_changes())
+    return billing.budget_state(project=project, at=at, promised=promised_by_changes)
 
 
 def promised_by_changes() -> dict[tuple[int, str], Decimal]:
