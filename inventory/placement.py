@@ -14,7 +14,7 @@ Nothing is written. `services.reserve` plans under the pool's lock, so that the 
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import IntEnum
 from itertools import product
@@ -23,7 +23,7 @@ from typing import Any
 from inventory.capacity import amount_text, how_many_fit, sellable, unit_faults
 from inventory.choices import RankingPolicy
 from inventory.models import Pool, ResourceClass
-from inventory.selectors import Node, class_words, pool_snapshot
+from inventory.selectors import Host, Node, Snapshot, class_words, pool_snapshot
 
 DEVICE_CLASS = "GPU_MILLI"
 WHOLE_DEVICE = 1000
@@ -133,10 +133,10 @@ def headrooms(
 ) -> list[int]:
     """Return the headroom of each need, as if the others did not exist; one reading for all."""
     classes = {name for need in needs for name in need.amounts}
-    nodes = pool_snapshot(pool=pool, classes=classes, start=start, end=end)
+    snapshot = pool_snapshot(pool=pool, classes=classes, start=start, end=end)
     counts = []
     for need in needs:
-        board = _Board(pool, [node.fresh() for node in nodes])
+        board = _Board(pool, snapshot.fresh())
         fits = 0
         while fits < at_most and board.place(need) is not None:
             fits += 1
@@ -164,30 +164,16 @@ class _Ask(IntEnum):
 _Share = tuple[tuple[Node, int], ...]
 
 
-@dataclass(eq=False)
-class _Host:
-    """A tree: its root, and those of its nodes (the root among them) that take new work."""
-
-    root: Node
-    nodes: list[Node] = field(default_factory=list)
-
-
 class _Board:
     """The running picture: what is still free while needs are placed one after the other."""
 
-    def __init__(self, pool: Pool, nodes: Sequence[Node]) -> None:
+    def __init__(self, pool: Pool, snapshot: Snapshot) -> None:
         self.ranking = RankingPolicy(pool.ranking)
-        hosts = {
-            node.provider_id: _Host(node) for node in nodes if node.provider_id == node.root_id
-        }
-        for node in nodes:
-            if node.is_open and node.root_id in hosts:
-                hosts[node.root_id].nodes.append(node)
         # A sharing provider is also a host of its own, for needs that want nothing else.
-        self.hosts = sorted(hosts.values(), key=lambda host: host.root.is_sharing)
-        self.sharing = [node for node in nodes if node.is_sharing and node.is_open]
+        self.hosts = snapshot.hosts
+        self.sharing = snapshot.sharing
         self.unsold = self._unsold(pool.spare_hosts) if pool.spare_hosts else {}
-        self._in_question: dict[tuple[Any, ...], list[_Host]] = {}
+        self._in_question: dict[tuple[Any, ...], list[Host]] = {}
 
     def _unsold(self, spare_hosts: int) -> dict[str, int]:
         """Return how much of each class may still be sold when hosts are kept spare."""
@@ -225,7 +211,7 @@ class _Board:
             for name, amount in need.amounts.items()
         )
 
-    def _in_order(self, hosts: list[_Host], need: Need) -> list[_Host]:
+    def _in_order(self, hosts: list[Host], need: Need) -> list[Host]:
         if self.ranking is RankingPolicy.FIRST_FIT:
             return list(hosts)
         fullest_first = 1 if self.ranking is RankingPolicy.PACK else -1
@@ -234,7 +220,7 @@ class _Board:
             key=lambda host: (host.root.is_sharing, fullest_first * _free_share(host, need)),
         )
 
-    def fit(self, host: _Host, need: Need, ask: _Ask) -> tuple[_Share, ...] | None:
+    def fit(self, host: Host, need: Need, ask: _Ask) -> tuple[_Share, ...] | None:
         """Return the shares, one for each of the need's classes, or None where it does not fit.
 
         At least one comes from the host itself: what its sharing providers give alone is theirs.
@@ -254,7 +240,7 @@ class _Board:
         return None
 
     def _shares(
-        self, host: _Host, need: Need, name: str, amount: int, ask: _Ask
+        self, host: Host, need: Need, name: str, amount: int, ask: _Ask
     ) -> Iterator[_Share]:
         """Yield the ways to take one amount: the first of each kind, the host's own before shared.
 
@@ -277,13 +263,13 @@ class _Board:
             if len(alike) >= count or ask < _Ask.FREE:
                 yield tuple(alike[:count])
 
-    def givers(self, host: _Host) -> list[Node]:
+    def givers(self, host: Host) -> list[Node]:
         """Return the nodes that may give to a need on the host: its own, then the shared ones."""
         if not host.nodes or host.root.is_sharing:
             return host.nodes
         return [*host.nodes, *self.sharing]
 
-    def _take(self, host: _Host, need: Need, shares: tuple[_Share, ...]) -> Candidate:
+    def _take(self, host: Host, need: Need, shares: tuple[_Share, ...]) -> Candidate:
         pieces = []
         for name, share in zip(need.amounts, shares, strict=True):
             for node, amount in share:
@@ -314,7 +300,7 @@ def _gives(node: Node, need: Need, name: str, amount: int, ask: _Ask) -> bool:
     )
 
 
-def _free_share(host: _Host, need: Need) -> float:
+def _free_share(host: Host, need: Need) -> float:
     """Return how empty the host is in the classes asked for: 0 is full, 1 for each is empty."""
     shares = 0.0
     for name in need.amounts:
@@ -374,7 +360,7 @@ def _shortage(board: _Board, need: Need, count: int) -> dict[str, int]:
     return short
 
 
-def _whole_device_fits(hosts: Sequence[_Host], need: Need, amount: int) -> int:
+def _whole_device_fits(hosts: Sequence[Host], need: Need, amount: int) -> int:
     """Return how many times the amount can be put together from whole devices of one host."""
     return sum(
         sum(_gives(node, need, DEVICE_CLASS, WHOLE_DEVICE, _Ask.FREE) for node in host.nodes)
@@ -384,7 +370,7 @@ def _whole_device_fits(hosts: Sequence[_Host], need: Need, amount: int) -> int:
     )
 
 
-def _why(board: _Board, host: _Host, need: Need, words: Mapping[str, ResourceClass]) -> str | None:
+def _why(board: _Board, host: Host, need: Need, words: Mapping[str, ResourceClass]) -> str | None:
     """Return the first rule that rules the host out for the need; None when it would fit."""
     if not host.nodes:
         return "closed to new work"
@@ -480,15 +466,9 @@ def plan_resize(
     the growth of all must be free beside all that is held. What is held already always fits again,
     also on a host that is closed to new work or was shrunk below its use.
     """
-    nodes = pool_snapshot(pool=pool, classes=need.amounts.keys(), start=start, end=end)
-    held = {inventory_id for holding in holdings for inventory_id in holding.amounts}
-    for node in nodes:
-        stocks = node.stocks.values()
-        if not node.is_open and any(stock.inventory_id in held for stock in stocks):
-            node.is_open = True
-            for stock in stocks:
-                stock.free = 0
-    board = _Board(pool, nodes)
+    snapshot = pool_snapshot(pool=pool, classes=need.amounts.keys(), start=start, end=end)
+    snapshot.reopen({inventory_id for holding in holdings for inventory_id in holding.amounts})
+    board = _Board(pool, snapshot)
     found: list[Candidate] = []
     for holding in holdings:
         candidate = _refit(board, holding, need)
@@ -530,7 +510,7 @@ def _refit(board: _Board, holding: Holding, need: Need) -> Candidate | None:
 
 
 def _same_places(
-    board: _Board, host: _Host, holding: Holding, need: Need
+    board: _Board, host: Host, holding: Holding, need: Need
 ) -> tuple[_Share, ...] | None:
     """Return the shares that stay in the inventories held now; None where one must change."""
     shares: list[_Share] = []
@@ -550,7 +530,7 @@ def _same_places(
     return tuple(shares) if need.required_traits <= traits else None
 
 
-def _host_of(board: _Board, holding: Holding) -> _Host | None:
+def _host_of(board: _Board, holding: Holding) -> Host | None:
     return next((host for host in board.hosts if host.root.provider_id == holding.root_id), None)
 
 

@@ -30,7 +30,14 @@ from inventory.selectors.pools import (
     pool_capacities,
     pool_capacity,
 )
-from inventory.selectors.snapshots import Node, Stock, class_words, pool_snapshot
+from inventory.selectors.snapshots import (
+    Host,
+    Node,
+    Snapshot,
+    Stock,
+    class_words,
+    pool_snapshot,
+)
 from inventory.selectors.usage import (
     QuotaUse,
     held_by,
@@ -50,6 +57,7 @@ from inventory.selectors.visibility import (
 __all__ = [
     "CapacityRatios",
     "ClassUse",
+    "Host",
     "HostRow",
     "KindBefore",
     "MeteredInterval",
@@ -58,6 +66,7 @@ __all__ = [
     "Node",
     "PoolCapacity",
     "QuotaUse",
+    "Snapshot",
     "Stock",
     "capacity_ratios",
     "class_words",

@@ -58,8 +58,7 @@ class _Picture:
 class Node:
     """One provider of the snapshot with its traits and its inventories by class.
 
-    It is the snapshot's own: placement takes from its stocks. They are made when first looked at,
-    because of a large pool most hosts are never looked at.
+    It is the snapshot's own: placement takes from its stocks.
     """
 
     __slots__ = (
@@ -92,10 +91,6 @@ class Node:
             self._stocks = self._picture.stocks(self._fixed.shelves)
         return self._stocks
 
-    def fresh(self) -> "Node":
-        """Return the same provider with nothing taken from it."""
-        return Node(self._fixed, self._picture)
-
 
 @dataclass(slots=True, frozen=True)
 class _Fixed:
@@ -111,13 +106,85 @@ class _Fixed:
 
 
 @dataclass(slots=True, frozen=True)
+class _Tree:
+    """A host as the layout has it: its root, and its nodes that do and do not take new work."""
+
+    root: _Fixed
+    opened: tuple[_Fixed, ...]
+    closed: tuple[_Fixed, ...]
+    shares: bool
+
+
+@dataclass(slots=True, frozen=True)
 class _Layout:
-    """A pool's providers, the capacity of each inventory, and which ever have another one."""
+    """A pool's hosts, the capacity of each inventory, and which ever have another one."""
 
     mark: tuple[int | None, ...]
-    providers: tuple[_Fixed, ...]
+    trees: tuple[_Tree, ...]
     whole: dict[int, int]
     uneven: tuple[int, ...]
+
+
+class Host:
+    """A tree of the snapshot: its root, and those of its nodes that take new work.
+
+    They are made when first looked at, because of a large pool most hosts are never looked at.
+    """
+
+    __slots__ = ("_nodes", "_picture", "_tree", "root")
+
+    def __init__(self, tree: _Tree, picture: _Picture) -> None:
+        self.root = tree.root
+        self._tree = tree
+        self._picture = picture
+        self._nodes: list[Node] | None = None
+
+    @property
+    def nodes(self) -> list[Node]:
+        """Return the nodes that take new work, in primary-key order, the root among them."""
+        if self._nodes is None:
+            self._nodes = [Node(fixed, self._picture) for fixed in self._tree.opened]
+        return self._nodes
+
+    def reopen(self, held: Collection[int]) -> None:
+        """Open those closed nodes that hold one of the inventories, with nothing free on them."""
+        for fixed in self._tree.closed:
+            if any(shelf[0] in held for shelf in fixed.shelves):
+                node = Node(fixed, self._picture)
+                for stock in node.stocks.values():
+                    stock.free = 0
+                self.nodes.append(node)
+        self.nodes.sort(key=lambda node: node.provider_id)
+
+
+class Snapshot:
+    """A pool's hosts, those that only share last, and the open nodes that share with them all."""
+
+    def __init__(self, layout: _Layout, picture: _Picture) -> None:
+        self._layout = layout
+        self._picture = picture
+        self.hosts = [Host(tree, picture) for tree in layout.trees]
+
+    @property
+    def sharing(self) -> list[Node]:
+        """Return the open nodes whose stocks serve every host of the pool."""
+        return [
+            node
+            for host in self.hosts
+            if host._tree.shares
+            for node in host.nodes
+            if node.is_sharing
+        ]
+
+    def fresh(self) -> "Snapshot":
+        """Return the same with nothing taken from it."""
+        return Snapshot(self._layout, self._picture)
+
+    def reopen(self, held: Collection[int]) -> None:
+        """Let what is held stay where it is, also where new work is not taken any more."""
+        for host in self.hosts:
+            if host._tree.closed:
+                host.reopen(held)
 
 
 _layouts: dict[tuple[str, int], _Layout] = {}
@@ -125,15 +192,14 @@ _layouts: dict[tuple[str, int], _Layout] = {}
 
 def pool_snapshot(
     *, pool: Pool, classes: Collection[str], start: datetime, end: datetime | None
-) -> list[Node]:
-    """Return every provider of the pool that is not retired, in primary-key order.
+) -> Snapshot:
+    """Return the pool's hosts that are not retired, in primary-key order.
 
     Only inventories of the classes are read. `free` is the least that is free at any instant of
     [start, end), `used` the most that is used, `capacity` the least there is.
     """
     layout = _layout_of(pool)
-    picture = _Picture(classes, _uses(layout, start, end))
-    return [Node(fixed, picture) for fixed in layout.providers]
+    return Snapshot(layout, _Picture(classes, _uses(layout, start, end)))
 
 
 def _layout_of(pool: Pool) -> _Layout:
@@ -201,24 +267,43 @@ def _read_layout(pool: Pool, mark: tuple[int | None, ...]) -> _Layout:
         .values_list("inventory_id", flat=True)
         .distinct()
     )
+    fixed = [
+        _Fixed(
+            provider_id=pk,
+            name=name,
+            root_id=root_id or pk,
+            is_sharing=is_sharing,
+            is_open=pk not in closed,
+            traits=frozenset(traits.get(pk, ())),
+            shelves=tuple(shelves.get(pk, ())),
+        )
+        for pk, name, _, root_id, is_sharing, state in providers
+        if state != ProviderState.RETIRED
+    ]
     return _Layout(
         mark=mark,
-        providers=tuple(
-            _Fixed(
-                provider_id=pk,
-                name=name,
-                root_id=root_id or pk,
-                is_sharing=is_sharing,
-                is_open=pk not in closed,
-                traits=frozenset(traits.get(pk, ())),
-                shelves=tuple(shelves.get(pk, ())),
-            )
-            for pk, name, _, root_id, is_sharing, state in providers
-            if state != ProviderState.RETIRED
-        ),
+        trees=_trees(fixed),
         whole={shelf[0]: shelf[2] for found in shelves.values() for shelf in found},
         uneven=tuple(uneven),
     )
+
+
+def _trees(providers: Collection[_Fixed]) -> tuple[_Tree, ...]:
+    """Put the providers together as hosts, those that only share last."""
+    members: dict[int, list[_Fixed]] = defaultdict(list)
+    for one in providers:
+        members[one.root_id].append(one)
+    trees = [
+        _Tree(
+            root=root,
+            opened=tuple(one for one in members[root.provider_id] if one.is_open),
+            closed=tuple(one for one in members[root.provider_id] if not one.is_open),
+            shares=any(one.is_sharing for one in members[root.provider_id]),
+        )
+        for root in providers
+        if root.provider_id == root.root_id
+    ]
+    return tuple(sorted(trees, key=lambda tree: tree.root.is_sharing))
 
 
 def _closed(tree: dict[int, tuple[int | None, str]]) -> set[int]:
