@@ -64,7 +64,17 @@ def test_a_database_address_is_taken_apart() -> None:
     )
     assert (entry["USER"], entry["PASSWORD"], entry["NAME"]) == ("us@er", "p:w", "na me")
     assert (entry["HOST"], entry["PORT"]) == ("db.example", "5433")
-    assert entry["OPTIONS"] == {"connect_timeout": "10", "sslmode": "require"}
+    assert entry["OPTIONS"] == {
+        "connect_timeout": "10",
+        "server_side_binding": True,
+        "prepare_threshold": 3,
+        "sslmode": "require",
+    }
+
+
+def test_a_pooler_may_ask_for_no_prepared_statements() -> None:
+    entry = environment.database("DATABASE_URL", "postgresql://me@h/db?prepare=no")
+    assert entry["OPTIONS"] == {"connect_timeout": "10"}
 
 
 def test_a_socket_folder_is_the_host() -> None:
