@@ -4,7 +4,7 @@ Pages, endpoints and services name an Action; a role holds it where the matrix s
 the role's scope reaches. What a person may not even view does not exist for them (404, not 403).
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from enum import StrEnum
@@ -107,6 +107,16 @@ def parents_of_organisations() -> dict[int, int | None]:
     )
 
 
+def line_above(organisation_id: int, parents: Mapping[int, int | None]) -> list[int]:
+    """Return the ids of the organisation and of all above it, nearest first."""
+    line: dict[int, None] = {}
+    node: int | None = organisation_id
+    while node is not None and node not in line:
+        line[node] = None
+        node = parents[node]
+    return list(line)
+
+
 def held_by(user: User) -> tuple[Held, ...]:
     """Return the person's live roles, own and through groups (database time), in one query."""
     rows = RoleGrant.objects.filter(
@@ -139,15 +149,9 @@ def organisations_where(user: User, action: Action) -> set[int]:
     if user.is_superuser:
         return set(parents)
     granted = {held.organisation_id for held in live_grants(user, action)} - {None}
-    reached = set()
-    for start in parents if granted else ():
-        node: int | None = start
-        while node is not None:
-            if node in granted:
-                reached.add(start)
-                break
-            node = parents[node]
-    return reached
+    if not granted:
+        return set()
+    return {start for start in parents if not granted.isdisjoint(line_above(start, parents))}
 
 
 def projects_where(user: User, action: Action) -> QuerySet[Project]:
@@ -190,17 +194,9 @@ def may(user: User, action: Action, project: Project) -> bool:
     if project.pk in {held.project_id for held in granted}:
         return True
     organisations = {held.organisation_id for held in granted} - {None}
-    return bool(organisations) and not organisations.isdisjoint(_line_from(organisation_id))
-
-
-def _line_from(organisation_id: int) -> set[int]:
-    """Return the ids of the organisation and of all above it."""
-    parents, line = parents_of_organisations(), set[int]()
-    node: int | None = organisation_id
-    while node is not None and node not in line:
-        line.add(node)
-        node = parents[node]
-    return line
+    return bool(organisations) and not organisations.isdisjoint(
+        line_above(organisation_id, parents_of_organisations())
+    )
 
 
 def may_anywhere(user: User, action: Action) -> bool:

@@ -23,6 +23,7 @@ from inventory.foundation.models import (
 from inventory.foundation.permissions import (
     MATRIX,
     Action,
+    line_above,
     memberships_of,
     organisations_where,
     parents_of_organisations,
@@ -40,13 +41,8 @@ def ancestry(*organisation_ids: int) -> list[int]:
     Those of one organisation come nearest first.
     """
     parents = parents_of_organisations()
-    line: dict[int, None] = {}
-    for start in organisation_ids:
-        node: int | None = start
-        while node is not None and node not in line:
-            line[node] = None
-            node = parents[node]
-    return list(line)
+    lines = (line_above(start, parents) for start in organisation_ids)
+    return list(dict.fromkeys(node for line in lines for node in line))
 
 
 def visible_projects(user: User) -> QuerySet[Project]:

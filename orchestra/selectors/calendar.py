@@ -7,7 +7,7 @@ from django.db.models import Case, CharField, F, Q, QuerySet, Value, When
 from django.db.models.functions import Coalesce, Now
 
 from inventory.foundation.models import Organisation, Project, User
-from inventory.foundation.permissions import Action, organisations_where, projects_where
+from inventory.foundation.permissions import Action, may, organisations_where, projects_where
 from inventory.foundation.selectors import ancestry, organisations_joined
 from inventory.models import Pool
 from inventory.selectors import pools_where, visible_pools
@@ -93,9 +93,8 @@ def may_set_entry(user: User, entry: Entry) -> bool:
     """Say whether the person may change, end or take away the entry."""
     if entry.pool_id is not None:
         return pools_where(user, Action.POOL_EDIT).filter(pk=entry.pool_id).exists()
-    if entry.project_id is not None:
-        edited = projects_where(user, Action.PROJECT_EDIT)
-        return edited.filter(pk=entry.project_id).exists()
+    if entry.project is not None:
+        return may(user, Action.PROJECT_EDIT, entry.project)
     if entry.organisation_id is not None:
         return entry.organisation_id in organisations_where(user, Action.PROJECT_EDIT)
     return user.is_superuser

@@ -124,17 +124,14 @@ def lock_scheduled_run(*, passed: Collection[int]) -> Run | None:
         .only("order__state")  # it is asked before every step and mostly finds nothing
     )
     found = waiting.order_by("priority", "id").first()
-    return None if found is None else _whole_runs().get(pk=found.pk)
-
-
-def _whole_runs() -> QuerySet[Run]:
-    """Return runs with what the engine reads of them."""
+    if found is None:
+        return None
     return Run.objects.select_related(
         "order__project__organisation",
         "deployment__pool",
         "deployment__offering_version",
         "requested_by",
-    )
+    ).get(pk=found.pk)
 
 
 def lock_claimed_step(*, step_id: int, fence: int) -> Step | None:
